@@ -38,7 +38,8 @@ struct leat_pipeline {
      * LEAT_TIMEOUT. */
     leat_ctx *drain;
 
-    leat_duration grace;   /* from the cancel to abandoning; 0: 1 s */
+    leat_duration grace;   /* from the cancel to abandoning; 0: 1 s. The errors
+                              sink has as long again */
     unsigned spares;       /* not built yet: must be 0 */
     leat_duration silence; /* not built yet: must be 0 */
     leat_duration tick;    /* a LEAT_EVENT_TICK every so often; 0: never */

@@ -1,0 +1,282 @@
+/* account.c - what became of every item.
+ *
+ * Counters belong to the thread that writes them and are summed when somebody
+ * asks: counting costs no lock. An item is settled once, and its block says
+ * whether it is alive: so at the end the account must add up, and if it ever
+ * does not, the blocks say which items are lost.
+ * SPDX-License-Identifier: MIT */
+#include "run.h"
+#include <string.h>
+
+/* --- settling --- */
+
+static leat__counter *counter_of(struct leat__counts *counts,
+                                 enum leat__verdict verdict)
+{
+    switch (verdict) {
+    case LEAT__DONE:
+        return &counts->ok;
+    case LEAT__SKIPPED:
+    case LEAT__UNWANTED:
+        return &counts->skipped;
+    case LEAT__FAILED:
+        return &counts->failed;
+    case LEAT__LEFT:
+        return &counts->abandoned;
+    default:
+        return &counts->canceled;
+    }
+}
+
+void leat__settle(struct leat__run *run, struct leat__worker *by,
+                  struct leat__item *item, enum leat__verdict verdict)
+{
+    uint64_t seq = item->pub.seq;
+
+    leat__count(counter_of(by ? &by->settled : &run->settled, verdict));
+    item->alive = false;
+    if (!item->kept)
+        leat__item_clear(item);
+    if (verdict != LEAT__DONE && verdict != LEAT__SKIPPED)
+        return;
+    leat__threshold_count(run, false, NULL);
+    leat__tell(run, verdict == LEAT__DONE ? LEAT_EVENT_OK : LEAT_EVENT_SKIP, by,
+               seq, LEAT_OK, 0);
+}
+
+void leat__recycle(struct leat__run *run, struct leat__item **items,
+                   size_t count)
+{
+    size_t done = 0;
+
+    while (done < count) {
+        size_t moved = count - done;
+        if (leat_send_many(run->late, run->pool, items + done, &moved) !=
+            LEAT_OK)
+            return; /* the run is over: they stay where they are */
+        done += moved;
+    }
+}
+
+/* --- telling --- */
+
+void leat__tell(struct leat__run *run, enum leat_event_kind kind,
+                const struct leat__worker *by, uint64_t seq, int status,
+                leat_duration age)
+{
+    bool trouble = kind == LEAT_EVENT_CANCEL || kind == LEAT_EVENT_ABANDON ||
+                   kind == LEAT_EVENT_LOST;
+    unsigned mask = run->pub.events ? run->pub.events
+                                    : ~(1u << LEAT_EVENT_OK |
+                                        1u << LEAT_EVENT_SKIP);
+    bool heard = run->pub.trace && (mask & 1u << kind);
+    struct leat_report *report = &run->report;
+    struct leat_event event = {kind, by ? by->step->stage.pub.name : NULL,
+                               by ? by->index : 0, seq, status, age, NULL};
+
+    if (!trouble && !heard)
+        return;
+    leat__lock(&run->telling);
+    if (trouble) {
+        if (report->trouble_count < LEAT_TROUBLES)
+            report->troubles[report->trouble_count] = event;
+        report->trouble_count++;
+    }
+    if (heard && !run->over) {
+        leat__sum(run);
+        event.so_far = report;
+        run->pub.trace(&event, run->pub.trace_arg);
+    }
+    leat__unlock(&run->telling);
+}
+
+/* --- adding up --- */
+
+static uint64_t get(leat__counter *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add(struct leat_counts *sum, struct leat__counts *counts)
+{
+    sum->ok += get(&counts->ok);
+    sum->skipped += get(&counts->skipped);
+    sum->failed += get(&counts->failed);
+    sum->canceled += get(&counts->canceled);
+    sum->abandoned += get(&counts->abandoned);
+    sum->retried += get(&counts->retried);
+    sum->in += get(&counts->in);
+}
+
+static void add_step(struct leat_counts *sum, struct leat_counts *total,
+                     struct leat__step *step)
+{
+    *sum = (struct leat_counts){0};
+    for (unsigned i = 0; i < step->stage.pub.workers; i++) {
+        add(sum, &step->workers[i].counts);
+        add(total, &step->workers[i].settled);
+    }
+    add(sum, &step->extra);
+    total->retried += sum->retried;
+}
+
+void leat__sum(struct leat__run *run)
+{
+    struct leat_report *report = &run->report;
+
+    report->total = (struct leat_counts){0};
+    for (size_t i = 0; i < run->count; i++)
+        add_step(&report->stages[i], &report->total, run->steps[i]);
+    if (run->errors)
+        add_step(&report->errors, &report->total, run->errors);
+    add(&report->total, &run->settled);
+    report->elapsed = leat__now() - run->started;
+}
+
+bool leat__adds_up(const struct leat_counts *counts)
+{
+    return counts->in == counts->ok + counts->skipped + counts->failed +
+                             counts->canceled + counts->abandoned;
+}
+
+bool leat__find_lost(struct leat__run *run)
+{
+    bool lost = !leat__adds_up(&run->report.total) ||
+                !leat__adds_up(&run->report.errors);
+
+    for (size_t i = 0; i < run->count; i++)
+        lost = lost || !leat__adds_up(&run->report.stages[i]);
+    for (size_t i = 0; i < run->in_flight; i++) {
+        struct leat__item *item = leat__block(run, i);
+        if (!item->alive)
+            continue;
+        lost = true;
+        leat__tell(run, LEAT_EVENT_LOST, NULL, item->pub.seq, LEAT_LOST, 0);
+    }
+    return lost;
+}
+
+/* --- what a stuck worker had --- */
+
+static void leave_in_hand(struct leat__worker *worker, struct leat__item *item)
+{
+    leat__count(&worker->step->extra.in);
+    leat__count(&worker->step->extra.abandoned);
+    leat__settle(worker->run, NULL, item, LEAT__LEFT);
+}
+
+/* An item that stood before or behind the one in hand. */
+static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
+{
+    struct leat__step *step = worker->step;
+    struct leat__item *item = slot->item;
+    const struct leat_resource *resource = step->stage.pub.resource;
+    bool tx = resource && (resource->begin || resource->end);
+    bool entered = slot->given || item->tries > 0;
+    bool sure = slot->verdict == LEAT__FAILED || slot->verdict == LEAT__RETRY;
+
+    if (slot->given && tx && !sure) { /* nobody knows what was committed */
+        leave_in_hand(worker, item);
+        return;
+    }
+    if (entered) {
+        leat__count(&step->extra.in);
+        leat__count(counter_of(&step->extra, slot->verdict));
+    }
+    if (slot->verdict == LEAT__FAILED && !step->is_errors)
+        leat__item_fail(item, slot->error, step->stage.pub.name, slot->message);
+    if (item->pub.error && !step->is_errors)
+        leat__fail_out(worker->run, NULL, item);
+    else if (step->is_errors)
+        leat__settle(worker->run, NULL, item, LEAT__FAILED);
+    else if (item->skipped || slot->verdict == LEAT__SKIPPED ||
+             slot->verdict == LEAT__UNWANTED)
+        leat__settle(worker->run, NULL, item, LEAT__SKIPPED);
+    else
+        leat__settle(worker->run, NULL, item,
+                     slot->verdict == LEAT__DONE && !step->next
+                         ? LEAT__DONE : LEAT__CANCELED);
+}
+
+static void settle_later(struct leat__worker *worker)
+{
+    for (struct leat__item *item = worker->later, *next; item; item = next) {
+        next = item->next;
+        item->kept = true;
+        leat__count(&worker->step->extra.in);
+        leat__count(&worker->step->extra.canceled);
+        leat__settle(worker->run, NULL, item,
+                     worker->step->is_errors ? LEAT__FAILED : LEAT__CANCELED);
+    }
+}
+
+void leat__settle_stuck(struct leat__worker *worker)
+{
+    struct leat__run *run = worker->run;
+    size_t at = atomic_load_explicit(&worker->at, memory_order_acquire);
+    uint64_t seq = atomic_load_explicit(&worker->seq, memory_order_relaxed);
+    int64_t since = atomic_load_explicit(&worker->since, memory_order_relaxed);
+
+    if (at != LEAT__NOWHERE && !worker->step->in) { /* it was being made */
+        leat__count(&worker->step->extra.in);
+        leat__count(&worker->step->extra.abandoned);
+        leat__count(&run->settled.in);
+        leat__count(&run->settled.abandoned);
+    }
+    for (size_t i = 0; worker->step->in && i < worker->count; i++)
+        worker->slots[i].item->kept = true;
+    for (size_t i = 0; worker->step->in && i < worker->count; i++)
+        if (i == at)
+            leave_in_hand(worker, worker->slots[i].item);
+        else
+            settle_slot(worker, &worker->slots[i]);
+    settle_later(worker);
+    leat__tell(run, LEAT_EVENT_ABANDON, worker,
+               at == LEAT__NOWHERE ? UINT64_MAX : seq, LEAT_ABANDONED,
+               leat__now() - since);
+}
+
+/* --- what nobody has any more --- */
+
+static void settle_one(struct leat__run *run, struct leat__item *item)
+{
+    if (item->pub.error)
+        leat__fail_out(run, NULL, item);
+    else
+        leat__settle(run, NULL, item,
+                     item->skipped ? LEAT__SKIPPED : LEAT__CANCELED);
+}
+
+void leat__settle_rest(struct leat__run *run)
+{
+    struct leat__item *item;
+
+    for (size_t i = 0; i < run->count; i++) {
+        struct leat__step *step = run->steps[i];
+        while (step->order && (item = leat__order_take(step->order)))
+            settle_one(run, item);
+        while (step->in && leat_try_recv(step->in, &item) == LEAT_OK)
+            settle_one(run, item);
+    }
+}
+
+void leat__settle_errors(struct leat__run *run)
+{
+    struct leat__item *item;
+
+    while (run->errors && leat_try_recv(run->errors->in, &item) == LEAT_OK)
+        leat__settle(run, NULL, item, LEAT__FAILED);
+}
+
+void leat__settle_alive(struct leat__run *run)
+{
+    for (size_t i = 0; i < run->in_flight; i++) {
+        struct leat__item *item = leat__block(run, i);
+        if (!item->alive)
+            continue;
+        item->kept = true;
+        leat__tell(run, LEAT_EVENT_ABANDON, NULL, item->pub.seq,
+                   LEAT_ABANDONED, 0);
+        leat__settle(run, NULL, item, LEAT__LEFT);
+    }
+}

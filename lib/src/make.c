@@ -1,0 +1,215 @@
+/* make.c - what a run is made of, and its end.
+ * SPDX-License-Identifier: MIT */
+#include "mem.h"
+#include "run.h"
+
+/* --- one step --- */
+
+static bool worker_make(struct leat__worker *worker, struct leat__run *run,
+                        struct leat__step *step, unsigned index)
+{
+    size_t batch = step->stage.pub.batch;
+
+    worker->run = run;
+    worker->step = step;
+    worker->index = index;
+    worker->depth = 1;
+    worker->most = batch > LEAT__MOST ? batch : LEAT__MOST;
+    atomic_init(&worker->at, LEAT__NOWHERE);
+    leat__mutex_init(&worker->call);
+    worker->passing = leat__alloc_array(worker->most,
+                                        sizeof(struct leat__item *));
+    worker->slots = step->in ? leat__alloc_array(worker->most,
+                                                 sizeof *worker->slots) : NULL;
+    return worker->passing && (worker->slots || !step->in);
+}
+
+static void step_free(struct leat__step *step)
+{
+    if (!step)
+        return;
+    for (unsigned i = 0; step->workers && i < step->stage.pub.workers; i++) {
+        struct leat__worker *worker = &step->workers[i];
+        leat__free(worker->passing);
+        leat__free(worker->slots);
+        if (worker->run)
+            leat__mutex_destroy(&worker->call);
+    }
+    leat_chan_free(step->in);
+    leat__order_free(step->order);
+    leat__mutex_destroy(&step->budget_lock);
+    leat__free(step->workers);
+    leat__free(step);
+}
+
+static struct leat__step *step_new(struct leat__run *run,
+                                   const struct leat_stage *stage, size_t index)
+{
+    struct leat__step *step = leat__alloc(sizeof *step);
+    bool made;
+
+    if (!step)
+        return NULL;
+    leat__stage_copy(&step->stage, stage);
+    leat__budget_init(step);
+    step->run = run;
+    step->index = index;
+    step->is_errors = index == LEAT_STAGES;
+    atomic_init(&step->left, step->stage.pub.workers);
+    step->workers = leat__alloc_lines(step->stage.pub.workers *
+                                      sizeof *step->workers);
+    if (index > 0)
+        step->in = leat_chan_new(stage->name, &leat__item_type,
+                                 step->stage.pub.capacity);
+    made = step->workers && (step->in || index == 0);
+    for (unsigned i = 0; made && i < step->stage.pub.workers; i++)
+        made = worker_make(&step->workers[i], run, step, i);
+    if (!made) {
+        step_free(step);
+        return NULL;
+    }
+    return step;
+}
+
+/* --- the run --- */
+
+static bool make_steps(struct leat__run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (!(run->steps[i] = step_new(run, &run->pub.stages[i], i)))
+            return false;
+    for (size_t i = 0; i + 1 < run->count; i++) {
+        run->steps[i]->next = run->steps[i + 1];
+        for (size_t j = i + 1; j < run->count; j++)
+            run->steps[i]->order_ahead |= run->steps[j]->stage.pub.ordered;
+    }
+    if (!run->pub.errors.fn)
+        return true;
+    run->errors = step_new(run, &run->pub.errors, LEAT_STAGES);
+    return run->errors != NULL;
+}
+
+static size_t in_flight(const struct leat__run *run)
+{
+    size_t sum = 0;
+
+    if (run->pub.in_flight)
+        return run->pub.in_flight;
+    for (size_t i = 1; i < run->count; i++) {
+        const struct leat_stage *stage = &run->steps[i]->stage.pub;
+        sum += stage->capacity + stage->workers * stage->batch;
+    }
+    return sum;
+}
+
+static bool make_items(struct leat__run *run)
+{
+    size_t room = 0, line = LEAT__LINE;
+    uintptr_t at;
+
+    run->in_flight = in_flight(run);
+    for (size_t i = 0; i + 1 < run->count; i++)
+        room += leat__item_room(run->steps[i]->stage.pub.out);
+    run->block_size = (leat__item_size(room) + line - 1) / line * line;
+    run->memory = leat__alloc_array(run->in_flight + 1, run->block_size);
+    run->pool = leat_chan_new("pool", &leat__item_type, run->in_flight);
+    if (!run->memory || !run->pool)
+        return false;
+    at = ((uintptr_t)run->memory + line - 1) / line * line;
+    run->blocks = (unsigned char *)run->memory +
+                  (at - (uintptr_t)run->memory);
+    for (size_t i = 0; i < run->in_flight; i++) {
+        struct leat__item *item = leat__block(run, i);
+        leat__item_init(item, room);
+        if (leat_try_send(run->pool, &item) != LEAT_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool make_orders(struct leat__run *run)
+{
+    for (size_t i = 1; i + 1 < run->count; i++)
+        if (run->steps[i]->stage.pub.ordered &&
+            !(run->steps[i]->order = leat__order_new(run->in_flight)))
+            return false;
+    return true;
+}
+
+static leat_group *make_group(struct leat__run *run, leat_ctx *ctx)
+{
+    leat_group *group = leat_group_new(ctx);
+
+    if (group) {
+        group->owned = run;
+        group->release = leat__run_release;
+        atomic_fetch_add(&run->refs, 1);
+    }
+    return group;
+}
+
+static bool make_contexts(struct leat__run *run, leat_ctx *ctx)
+{
+    int64_t end = leat__after(leat__ctx_deadline(ctx), run->pub.grace);
+    int64_t left = end - run->started;
+
+    run->late = leat_ctx_root(left > 0 ? left : 1);
+    if (!run->late)
+        return false;
+    run->late->buffer = ctx->buffer;
+    run->group = make_group(run, ctx);
+    if (run->errors)
+        run->after = make_group(run, run->late);
+    return run->group && (run->after || !run->errors);
+}
+
+struct leat__run *leat__run_new(leat_ctx *ctx,
+                                const struct leat_pipeline *pipeline,
+                                size_t count)
+{
+    struct leat__run *run = leat__alloc(sizeof *run);
+    bool made;
+
+    if (!run)
+        return NULL;
+    run->pub = *pipeline;
+    run->count = count;
+    run->started = run->ticked = leat__now();
+    if (!run->pub.grace)
+        run->pub.grace = LEAT_S;
+    atomic_init(&run->refs, 1);
+    atomic_init(&run->wake, LEAT__NEVER);
+    leat__mutex_init(&run->telling);
+    made = make_steps(run) && make_items(run) && make_orders(run);
+    if (made && (pipeline->threshold.errors || pipeline->threshold.ratio > 0))
+        made = (run->threshold = leat__threshold_new(&pipeline->threshold));
+    if (made && make_contexts(run, ctx)) {
+        atomic_store(&run->watched, run->group);
+        return run;
+    }
+    if (run->group)
+        leat__group_free(run->group);
+    if (run->after)
+        leat__group_free(run->after);
+    leat__run_release(run);
+    return NULL;
+}
+
+void leat__run_release(void *arg)
+{
+    struct leat__run *run = arg;
+
+    if (atomic_fetch_sub(&run->refs, 1) > 1)
+        return;
+    for (size_t i = 0; run->blocks && i < run->in_flight; i++)
+        leat__item_clear(leat__block(run, i));
+    for (size_t i = 0; i < run->count; i++)
+        step_free(run->steps[i]);
+    step_free(run->errors);
+    leat_chan_free(run->pool);
+    leat__threshold_free(run->threshold);
+    leat_ctx_free(run->late);
+    leat__mutex_destroy(&run->telling);
+    leat__free(run->memory);
+    leat__free(run);
+}
