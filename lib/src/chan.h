@@ -10,11 +10,11 @@
 int leat__recv_share(leat_ctx *ctx, leat_chan *ch, void *items, size_t *count,
                      unsigned receivers);
 
-/* leat_try_recv() for up to *count; *count 0: nothing is there. */
-void leat__try_recv_many(leat_chan *ch, void *items, size_t *count);
-
 /* How many are inside; a hint, as it may change at once. */
 size_t leat__chan_len(leat_chan *ch);
+
+/* Fills in what a listing says of the channel that a task waits on. */
+void leat__chan_describe(leat_chan *ch, struct leat_task *task);
 
 /* The type of channels that carry struct leat_item *; a trace writes their seq.
  * Its drop is leat_item_free(). Defined in item.c. */

@@ -4,7 +4,10 @@
  * Items are copied in and out; what they own moves with LEAT_OK and with no
  * other status. An ended context wins over a ready channel in every call that
  * takes one, and nothing moves then; only try_ looks at the channel alone (that
- * is how a drain empties a channel after the end). Any number of threads may
+ * is how a drain empties a channel after the end). A deadline counts from when
+ * somebody has looked at the clock: a call that has to wait does, one that finds
+ * the channel ready does not, so a loop that may never wait should ask
+ * leat_ctx_cause() now and then. Any number of threads may
  * use a channel; those that wait are served first come, first served.
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT_CHAN_H

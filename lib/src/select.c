@@ -1,0 +1,208 @@
+/* select.c - waits for the first of several.
+ *
+ * It chooses among the cases that look ready, with one load or two each, locks
+ * only that channel and tries. If none looks ready it looks a while, then queues
+ * on all of them. A case that has become ready meanwhile makes it withdraw and
+ * start over, so it never has to lock two channels, and two selects never claim
+ * each other.
+ *
+ * The die: a hash of how many items have gone through the channels, which is
+ * the same in the same schedule, so a run can be replayed; no global state.
+ * SPDX-License-Identifier: MIT */
+#include <leat/select.h>
+#include "trace.h"
+#include "wait.h"
+
+static leat_chan *chan_of(const struct leat_case *c)
+{
+    return c->recv ? c->recv : c->send;
+}
+
+static enum leat__side side_of(const struct leat_case *c)
+{
+    return c->recv ? LEAT__RECV : LEAT__SEND;
+}
+
+static bool may(const struct leat_case *c)
+{
+    return c->recv ? leat__may_recv(c->recv)
+                   : c->send && leat__may_send(c->send);
+}
+
+/* LEAT_OK, or LEAT_INVALID: see the header. */
+static int check(leat_ctx *ctx, const struct leat_case *cases, size_t count,
+                 const size_t *chosen)
+{
+    bool some = false;
+
+    if (!ctx || !cases || !chosen || count > LEAT_CASES)
+        return LEAT_INVALID;
+    for (size_t i = 0; i < count; i++) {
+        leat_chan *ch = chan_of(&cases[i]);
+        if ((cases[i].recv && cases[i].send) ||
+            (ch && !cases[i].item && ch->size > 0))
+            return LEAT_INVALID;
+        some = some || ch;
+    }
+    return some ? LEAT_OK : LEAT_INVALID;
+}
+
+/* splitmix64's last step */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static uint64_t roll(const struct leat_case *cases, size_t count)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        leat_chan *ch = chan_of(&cases[i]);
+        if (ch)
+            sum += (uint64_t)leat__peek(ch->in.pos) +
+                   leat__peek(ch->out.pos) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return mix(sum + UINT64_C(0x9e3779b97f4a7c15));
+}
+
+/* One of those that look ready, each with the same chance. False: none. */
+static bool pick(const struct leat_case *cases, size_t count, uint64_t *die,
+                 size_t *chosen)
+{
+    uint64_t ready = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!may(&cases[i]))
+            continue;
+        ready++;
+        if (ready > 1)
+            *die = mix(*die + UINT64_C(0x9e3779b97f4a7c15));
+        if (ready == 1 || (*die >> 32) * ready >> 32 == 0)
+            *chosen = i;
+    }
+    return ready > 0;
+}
+
+/* Tries what looks ready until something happens. False: nothing is. */
+static bool try_cases(struct leat_case *cases, size_t count, size_t *chosen)
+{
+    uint64_t die = roll(cases, count);
+
+    while (pick(cases, count, &die, chosen)) {
+        struct leat_case *c = &cases[*chosen];
+        int status = leat__try_move(chan_of(c), side_of(c), c->item);
+        if (status != LEAT_AGAIN) {
+            c->status = status;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Queues on all. False: one is ready; those before it are queued. */
+static bool queue_on_all(struct leat_case *cases, struct leat__wait *waits,
+                         size_t count, struct leat__sleeper *sleeper)
+{
+    for (size_t i = 0; i < count; i++)
+        waits[i] = (struct leat__wait){.who = sleeper, .items = cases[i].item,
+                                       .count = 1, .index = (int)i};
+    for (size_t i = 0; i < count; i++) {
+        leat_chan *ch = chan_of(&cases[i]);
+        bool ready;
+        if (!ch)
+            continue;
+        leat__lock_both(ch);
+        if (!(ready = may(&cases[i])))
+            leat__enqueue(ch, side_of(&cases[i]), &waits[i]);
+        leat__unlock_both(ch);
+        if (ready)
+            return false;
+    }
+    return true;
+}
+
+static void unqueue_all(struct leat_case *cases, struct leat__wait *waits,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        leat_chan *ch = chan_of(&cases[i]);
+        if (!ch)
+            continue;
+        leat__lock_both(ch); /* and whoever was at it has finished */
+        leat__unqueue(ch, side_of(&cases[i]), &waits[i]);
+        leat__unlock_both(ch);
+    }
+}
+
+static void describe(struct leat__sleeper *sleeper,
+                     const struct leat_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        leat_chan *ch = chan_of(&cases[i]);
+        if (ch && sleeper->cases++ == 0) {
+            sleeper->chan = ch;
+            sleeper->sending = cases[i].send != NULL;
+        }
+    }
+}
+
+/* Waits for any of them. True: one has happened. */
+static bool wait_for_any(leat_ctx *ctx, struct leat_case *cases, size_t count,
+                         const void *caller, size_t *chosen)
+{
+    struct leat__sleeper sleeper;
+    struct leat__wait waits[LEAT_CASES];
+    bool done;
+
+    leat__sleeper_init(&sleeper, caller);
+    describe(&sleeper, cases, count);
+    if (queue_on_all(cases, waits, count, &sleeper) ||
+        !leat__sleeper_withdraw(&sleeper)) /* somebody was quicker */
+        leat__sleeper_wait(ctx, &sleeper, LEAT__NEVER);
+    unqueue_all(cases, waits, count);
+    done = leat__sleeper_is_done(&sleeper);
+    WATCH_PLAIN(sleeper.state);
+    if (!done)
+        return false;
+    *chosen = (size_t)sleeper.index;
+    cases[*chosen].status = waits[*chosen].status;
+    return true;
+}
+
+static void trace(leat_ctx *ctx, const struct leat_case *c)
+{
+    leat__put(chan_of(c)->buffer, leat__buffer_common(ctx->buffer));
+    if (c->status == LEAT_OK)
+        leat__trace_chan(ctx->buffer, c->recv ? LEAT__TRACE_RECV
+                                              : LEAT__TRACE_SEND,
+                         chan_of(c), c->recv ? c->item : NULL, 1);
+}
+
+int leat_select(leat_ctx *ctx, struct leat_case *cases, size_t count,
+                size_t *chosen)
+{
+    unsigned step = LEAT__FIRST;
+    int status = check(ctx, cases, count, chosen);
+    bool happened = false;
+
+    if (status != LEAT_OK)
+        return status;
+    while (!happened) {
+        do {
+            if ((status = leat__ctx_status(ctx)) != LEAT_OK)
+                return status;
+            happened = try_cases(cases, count, chosen);
+        } while (!happened && leat__backoff_step(&step));
+        if (!happened && (status = leat__ctx_look(ctx)) != LEAT_OK)
+            return status;
+        happened = happened ||
+                   wait_for_any(ctx, cases, count, __builtin_return_address(0),
+                                chosen);
+    }
+    if (ctx->buffer)
+        trace(ctx, &cases[*chosen]);
+    return LEAT_OK;
+}
