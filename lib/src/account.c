@@ -184,7 +184,8 @@ static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
         leat__count(counter_of(&step->extra, slot->verdict));
     }
     if (slot->verdict == LEAT__FAILED && !step->is_errors)
-        leat__item_fail(item, slot->error, step->stage.pub.name, slot->message);
+        leat__item_fail(item, slot->error, step->stage.pub.name,
+                        worker->messages[slot - worker->slots]);
     if (item->pub.error && !step->is_errors)
         leat__fail_out(worker->run, NULL, item);
     else if (step->is_errors)
@@ -201,13 +202,31 @@ static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
 static void settle_later(struct leat__worker *worker)
 {
     for (struct leat__item *item = worker->later, *next; item; item = next) {
-        next = item->next;
+        next = item->cold->next;
         item->kept = true;
         leat__count(&worker->step->extra.in);
         leat__count(&worker->step->extra.canceled);
         leat__settle(worker->run, NULL, item,
                      worker->step->is_errors ? LEAT__FAILED : LEAT__CANCELED);
     }
+}
+
+/* What it had made and not passed on, and the one it was making. */
+static void settle_source(struct leat__worker *worker, size_t at)
+{
+    struct leat__run *run = worker->run;
+
+    for (size_t i = 0; i < at; i++) {
+        leat__count(&worker->step->extra.in);
+        leat__count(&worker->step->extra.ok);
+        leat__count(&run->settled.in);
+        worker->passing[i]->kept = true;
+        leat__settle(run, NULL, worker->passing[i], LEAT__CANCELED);
+    }
+    leat__count(&worker->step->extra.in);
+    leat__count(&worker->step->extra.abandoned);
+    leat__count(&run->settled.in);
+    leat__count(&run->settled.abandoned);
 }
 
 void leat__settle_stuck(struct leat__worker *worker)
@@ -217,12 +236,8 @@ void leat__settle_stuck(struct leat__worker *worker)
     uint64_t seq = atomic_load_explicit(&worker->seq, memory_order_relaxed);
     int64_t since = atomic_load_explicit(&worker->since, memory_order_relaxed);
 
-    if (at != LEAT__NOWHERE && !worker->step->in) { /* it was being made */
-        leat__count(&worker->step->extra.in);
-        leat__count(&worker->step->extra.abandoned);
-        leat__count(&run->settled.in);
-        leat__count(&run->settled.abandoned);
-    }
+    if (at != LEAT__NOWHERE && !worker->step->in)
+        settle_source(worker, at);
     for (size_t i = 0; worker->step->in && i < worker->count; i++)
         worker->slots[i].item->kept = true;
     for (size_t i = 0; worker->step->in && i < worker->count; i++)

@@ -39,7 +39,8 @@ static void judge(struct leat__worker *worker, struct leat__slot *slot,
     default:
         slot->verdict = LEAT__FAILED;
     }
-    snprintf(slot->message, sizeof slot->message, "%s",
+    snprintf(worker->messages[slot - worker->slots],
+             sizeof *worker->messages, "%s",
              worker->hand.message[0] ? worker->hand.message
                                      : leat_strstatus(status));
 }

@@ -15,8 +15,8 @@ static const char *check_source(const struct leat_stage *source)
         return "a source takes nothing, but in is set";
     if (!source->out)
         return "out is missing";
-    if (source->batch > 1 || source->linger)
-        return "a source has no batch and no linger";
+    if (source->linger)
+        return "a source has no linger";
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "ctx.h"
 #include "mem.h"
 #include "thread.h"
+#include "watch.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,14 +54,14 @@ size_t leat__item_room(const struct leat_type *type)
 
 size_t leat__item_size(size_t room)
 {
-    return aligned(sizeof(struct leat__item)) + room;
+    return aligned(sizeof(struct leat__item)) +
+           (room > LEAT__ROOM ? 0 : aligned(room)) + sizeof(struct leat__cold);
 }
 
 static void make_empty(struct leat__item *item)
 {
     item->pub = no_item;
     item->newest = item->making = NULL;
-    item->base = NULL;
     item->used = 0;
     item->owns = item->alive = item->skipped = item->kept = false;
     item->before = item->tries = 0;
@@ -68,7 +69,8 @@ static void make_empty(struct leat__item *item)
 
 void leat__item_init(struct leat__item *item, size_t room)
 {
-    item->room = room;
+    item->room = room > LEAT__ROOM ? 0 : (uint32_t)aligned(room);
+    item->cold = (struct leat__cold *)(void *)(room_of(item) + item->room);
     make_empty(item);
 }
 
@@ -80,7 +82,7 @@ void *leat__item_make(struct leat__item *item, const struct leat_type *type)
     assert(!item->making);
     if (size <= item->room - item->used) {
         value = (struct leat__value *)(void *)(room_of(item) + item->used);
-        item->used += size;
+        item->used += (uint32_t)size;
         memset(value->data, 0, type->size);
     } else if (!(value = leat__alloc(size))) {
         return NULL;
@@ -111,7 +113,7 @@ static void end_value(struct leat__item *item, struct leat__value *value)
     if (value->type->drop)
         value->type->drop(value->data);
     if (in_room(item, value))
-        item->used -= leat__item_room(value->type);
+        item->used -= (uint32_t)leat__item_room(value->type);
     else
         leat__free(value);
 }
@@ -143,8 +145,8 @@ void leat__item_fail(struct leat__item *item, int status, const char *stage,
     item->pub.error = status;
     item->pub.stage = stage;
     item->pub.attempts = item->before + item->tries;
-    snprintf(item->message, sizeof item->message, "%s", message);
-    item->pub.message = item->message;
+    snprintf(item->cold->message, sizeof item->cold->message, "%s", message);
+    item->pub.message = item->cold->message;
 }
 
 void leat__item_clear(struct leat__item *item)
@@ -189,7 +191,7 @@ struct leat__item *leat__pool_get(struct leat__pool *pool)
     leat__lock(&pool->lock);
     room = pool->room;
     if ((item = pool->free))
-        pool->free = item->next;
+        pool->free = item->cold->next;
     pool->live++;
     leat__unlock(&pool->lock);
     if (item && item->room < room) { /* it has grown since */
@@ -204,8 +206,10 @@ struct leat__item *leat__pool_get(struct leat__pool *pool)
         leat__unlock(&pool->lock);
         return NULL;
     }
-    item->pool = pool;
-    atomic_init(&item->refs, 1);
+    item->cold->pool = pool;
+    item->cold->base = NULL;
+    WATCH_ATOMIC(item->cold->refs);
+    atomic_init(&item->cold->refs, 1);
     return item;
 }
 
@@ -213,7 +217,7 @@ static void pool_free(struct leat__pool *pool)
 {
     while (pool->free) {
         struct leat__item *item = pool->free;
-        pool->free = item->next;
+        pool->free = item->cold->next;
         leat__free(item);
     }
     leat__mutex_destroy(&pool->lock);
@@ -228,7 +232,7 @@ static void pool_put(struct leat__pool *pool, struct leat__item *item,
     leat__lock(&pool->lock);
     if (pool->room < needed)
         pool->room = needed;
-    item->next = pool->free;
+    item->cold->next = pool->free;
     pool->free = item;
     last = --pool->live == 0 && pool->closed;
     leat__unlock(&pool->lock);
@@ -251,14 +255,14 @@ size_t leat__pool_close(struct leat__pool *pool)
 
 struct leat__item *leat__item_share(struct leat__item *item)
 {
-    struct leat__item *other = leat__pool_get(item->pool);
+    struct leat__item *other = leat__pool_get(item->cold->pool);
 
     if (!other)
         return NULL;
-    atomic_fetch_add_explicit(&item->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&item->cold->refs, 1, memory_order_relaxed);
     other->pub = item->pub; /* the message is item's, which outlives other */
     other->before = item->before;
-    other->base = item;
+    other->cold->base = item;
     return other;
 }
 
@@ -276,14 +280,17 @@ void leat_item_free(struct leat_item *pub)
 {
     struct leat__item *item = leat__item_of(pub), *base;
 
-    for (; item && item->pool; item = base) {
+    for (; item && item->cold->pool; item = base) {
+        struct leat__cold *cold = item->cold;
         size_t needed;
-        if (atomic_fetch_sub_explicit(&item->refs, 1, memory_order_acq_rel) > 1)
+        WATCH_BEFORE(&cold->refs);
+        if (atomic_fetch_sub_explicit(&cold->refs, 1, memory_order_acq_rel) > 1)
             return;
-        base = item->base;
+        WATCH_AFTER(&cold->refs);
+        base = cold->base;
         needed = needed_by(item);
         leat__item_clear(item);
-        pool_put(item->pool, item, needed);
+        pool_put(cold->pool, item, needed);
     }
 }
 

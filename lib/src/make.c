@@ -8,20 +8,28 @@
 static bool worker_make(struct leat__worker *worker, struct leat__run *run,
                         struct leat__step *step, unsigned index)
 {
-    size_t batch = step->stage.pub.batch;
+    size_t batch = step->stage.pub.batch, few = run->pub.in_flight / 4 + 1;
 
     worker->run = run;
     worker->step = step;
     worker->index = index;
     worker->depth = 1;
     worker->most = batch > LEAT__MOST ? batch : LEAT__MOST;
+    if (!step->in && run->pub.in_flight && batch < few && few < LEAT__MOST)
+        worker->most = few; /* not all of a small pool */
     atomic_init(&worker->at, LEAT__NOWHERE);
     leat__mutex_init(&worker->call);
     worker->passing = leat__alloc_array(worker->most,
                                         sizeof(struct leat__item *));
-    worker->slots = step->in ? leat__alloc_array(worker->most,
-                                                 sizeof *worker->slots) : NULL;
-    return worker->passing && (worker->slots || !step->in);
+    if (!step->in) {
+        worker->slack = leat__alloc_array(worker->most,
+                                          sizeof(struct leat__item *));
+        return worker->passing && worker->slack;
+    }
+    worker->slots = leat__alloc_array(worker->most, sizeof *worker->slots);
+    worker->messages = leat__alloc_array(worker->most,
+                                         sizeof *worker->messages);
+    return worker->passing && worker->slots && worker->messages;
 }
 
 static void step_free(struct leat__step *step)
@@ -31,7 +39,9 @@ static void step_free(struct leat__step *step)
     for (unsigned i = 0; step->workers && i < step->stage.pub.workers; i++) {
         struct leat__worker *worker = &step->workers[i];
         leat__free(worker->passing);
+        leat__free(worker->slack);
         leat__free(worker->slots);
+        leat__free(worker->messages);
         if (worker->run)
             leat__mutex_destroy(&worker->call);
     }

@@ -29,16 +29,6 @@ bool leat__backoff_step(unsigned *step)
     return true;
 }
 
-void leat__lock_spinning(pthread_mutex_t *mutex, unsigned first)
-{
-    for (unsigned i = 0; i < LEAT__LOCK_TRIES; i++) {
-        if (!pthread_mutex_trylock(mutex))
-            return;
-        leat__pause_for(i + first);
-    }
-    leat__lock(mutex);
-}
-
 void leat__sleeper_init(struct leat__sleeper *sleeper, const void *caller)
 {
     WATCH_ATOMIC(sleeper->state);

@@ -16,6 +16,7 @@
 #define LEAT__PARK_H
 
 #include "ctx.h"
+#include "thread.h"
 #include "watch.h"
 #include <leat/chan.h>
 #include <pthread.h>
@@ -74,7 +75,15 @@ static inline void leat__pause_for(unsigned step)
 /* Waits a step longer each time. False: long enough, park. */
 bool leat__backoff_step(unsigned *step);
 
-void leat__lock_spinning(pthread_mutex_t *mutex, unsigned first);
+static inline void leat__lock_spinning(pthread_mutex_t *mutex, unsigned first)
+{
+    for (unsigned i = 0; i < LEAT__LOCK_TRIES; i++) {
+        if (!pthread_mutex_trylock(mutex))
+            return;
+        leat__pause_for(i + first);
+    }
+    leat__lock(mutex);
+}
 
 void leat__sleeper_init(struct leat__sleeper *sleeper, const void *caller);
 

@@ -75,8 +75,9 @@ struct leat__slot {
     enum leat__verdict verdict;
     bool given; /* to fn, at least once: it counts as in */
     int error;  /* of LEAT__RETRY and LEAT__FAILED */
-    char message[sizeof((struct leat_error *)0)->message];
 };
+
+typedef char leat__message[sizeof((struct leat_error *)0)->message];
 
 /* Where a worker is, for the monitor. INSIDE: in a function of the user's, and
  * the slots are to be left alone from `at` on. The way out of INSIDE is a
@@ -100,7 +101,9 @@ struct leat__worker {
     struct leat__item *later; /* to be tried again, the soonest first */
     size_t most;              /* slots there are */
     struct leat__slot *slots;
+    leat__message *messages;  /* most: of the slots that failed */
     struct leat__item **passing; /* most: what comes in, then what goes on */
+    struct leat__item **slack;   /* most: a source's empty items */
     size_t count;     /* slots in use; settled before INSIDE */
     unsigned depth;   /* how many to take at a time */
 

@@ -69,18 +69,19 @@ static uint64_t roll(const struct leat_case *cases, size_t count)
 }
 
 /* One of those that look ready, each with the same chance. False: none. */
-static bool pick(const struct leat_case *cases, size_t count, uint64_t *die,
-                 size_t *chosen)
+static bool pick(const struct leat_case *cases, size_t count, size_t *chosen)
 {
-    uint64_t ready = 0;
+    uint64_t ready = 0, die = 0;
 
     for (size_t i = 0; i < count; i++) {
         if (!may(&cases[i]))
             continue;
         ready++;
-        if (ready > 1)
-            *die = mix(*die + UINT64_C(0x9e3779b97f4a7c15));
-        if (ready == 1 || (*die >> 32) * ready >> 32 == 0)
+        if (ready == 2)
+            die = roll(cases, count);
+        else if (ready > 2)
+            die = mix(die + UINT64_C(0x9e3779b97f4a7c15));
+        if (ready == 1 || (die >> 32) * ready >> 32 == 0)
             *chosen = i;
     }
     return ready > 0;
@@ -89,9 +90,7 @@ static bool pick(const struct leat_case *cases, size_t count, uint64_t *die,
 /* Tries what looks ready until something happens. False: nothing is. */
 static bool try_cases(struct leat_case *cases, size_t count, size_t *chosen)
 {
-    uint64_t die = roll(cases, count);
-
-    while (pick(cases, count, &die, chosen)) {
+    while (pick(cases, count, chosen)) {
         struct leat_case *c = &cases[*chosen];
         int status = leat__try_move(chan_of(c), side_of(c), c->item);
         if (status != LEAT_AGAIN) {

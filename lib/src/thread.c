@@ -46,16 +46,6 @@ void leat__mutex_destroy(pthread_mutex_t *mutex)
     must(pthread_mutex_destroy(mutex));
 }
 
-void leat__lock(pthread_mutex_t *mutex)
-{
-    must(pthread_mutex_lock(mutex));
-}
-
-void leat__unlock(pthread_mutex_t *mutex)
-{
-    must(pthread_mutex_unlock(mutex));
-}
-
 void leat__cond_init(pthread_cond_t *cond)
 {
 #ifdef __APPLE__

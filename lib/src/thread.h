@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* Points in time are int64_t nanoseconds of CLOCK_MONOTONIC; this is never. */
 #define LEAT__NEVER INT64_MAX
@@ -19,8 +20,19 @@ int64_t leat__after(int64_t a, int64_t b);
 
 void leat__mutex_init(pthread_mutex_t *mutex);
 void leat__mutex_destroy(pthread_mutex_t *mutex);
-void leat__lock(pthread_mutex_t *mutex);
-void leat__unlock(pthread_mutex_t *mutex);
+
+/* Here, because they are on the way of every item. */
+static inline void leat__lock(pthread_mutex_t *mutex)
+{
+    if (pthread_mutex_lock(mutex))
+        abort();
+}
+
+static inline void leat__unlock(pthread_mutex_t *mutex)
+{
+    if (pthread_mutex_unlock(mutex))
+        abort();
+}
 
 void leat__cond_init(pthread_cond_t *cond); /* of CLOCK_MONOTONIC */
 void leat__cond_destroy(pthread_cond_t *cond);

@@ -30,9 +30,9 @@ static void take_due(struct leat__worker *worker, size_t want)
 {
     int64_t now = leat__now();
 
-    while (worker->later && worker->later->due <= now && worker->count < want) {
+    while (worker->later && worker->later->cold->due <= now && worker->count < want) {
         struct leat__item *item = worker->later;
-        worker->later = item->next;
+        worker->later = item->cold->next;
         take_slot(worker, item);
     }
 }
@@ -46,7 +46,11 @@ static int receive(struct leat__worker *worker, leat_ctx *ctx, size_t want,
                        : leat_recv_many(ctx, worker->step->in, worker->passing,
                                         &count);
 
-    for (size_t i = 0; status == LEAT_OK && i < count; i++)
+    if (status != LEAT_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        leat__item_prefetch(worker->passing[i]);
+    for (size_t i = 0; i < count; i++)
         take_slot(worker, worker->passing[i]);
     return status;
 }
@@ -77,12 +81,12 @@ static int take(struct leat__worker *worker)
             if (worker->count > 0)
                 return LEAT_OK;
             ctx = worker->pause;
-            leat__ctx_rearm(ctx, worker->later->due);
+            leat__ctx_rearm(ctx, worker->later->cold->due);
         }
         status = receive(worker, ctx, want, stage->workers);
         if (status == LEAT_CLOSED && worker->later) /* wait for those, then */
             status = leat_sleep(worker->ctx,
-                                worker->later->due - leat__now());
+                                worker->later->cold->due - leat__now());
         if (status == LEAT_OK && worker->count == 0)
             continue;
         if (status == LEAT_OK && stage->linger && worker->count < want)
@@ -181,11 +185,13 @@ static void keep_for_later(struct leat__worker *worker, struct leat__slot *slot)
 {
     struct leat__item *item = slot->item, **at = &worker->later;
 
-    item->due = leat__after(leat__now(), leat__backoff(worker, item->pub.seq,
-                                                       item->tries));
-    while (*at && (*at)->due <= item->due)
-        at = &(*at)->next;
-    item->next = *at;
+    int64_t due = leat__after(leat__now(), leat__backoff(worker, item->pub.seq,
+                                                         item->tries));
+
+    while (*at && (*at)->cold->due <= due)
+        at = &(*at)->cold->next;
+    item->cold->due = due;
+    item->cold->next = *at;
     *at = item;
     leat__count(&worker->counts.retried);
     leat__tell(worker->run, LEAT_EVENT_RETRY, worker, item->pub.seq,
@@ -197,18 +203,19 @@ static void fail(struct leat__worker *worker, struct leat__slot *slot)
     struct leat__step *step = worker->step;
     struct leat__item *item = slot->item;
     const char *name = step->stage.pub.name;
+    const char *message = worker->messages[slot - worker->slots];
 
     leat__count(&worker->counts.failed);
     if (step->is_errors) { /* it could not be kept aside: that ends the run */
-        leat__stop(worker->run, slot->error, name, slot->message);
+        leat__stop(worker->run, slot->error, name, message);
         return;
     }
-    leat__item_fail(item, slot->error, name, slot->message);
+    leat__item_fail(item, slot->error, name, message);
     leat__tell(worker->run, LEAT_EVENT_FAIL, worker, item->pub.seq,
                slot->error, 0);
     leat__threshold_count(worker->run, true, name);
     if (slot->error == LEAT_FATAL)
-        leat__stop(worker->run, LEAT_FATAL, name, slot->message);
+        leat__stop(worker->run, LEAT_FATAL, name, message);
 }
 
 /* Counts what became of the item here. True: it goes on. */
@@ -366,7 +373,7 @@ static void cancel_later(struct leat__worker *worker)
 {
     while (worker->later) {
         struct leat__item *item = worker->later;
-        worker->later = item->next;
+        worker->later = item->cold->next;
         leat__count(&worker->counts.in);
         leat__count(&worker->counts.canceled);
         if (worker->step->is_errors)

@@ -91,7 +91,9 @@ struct leat_stage {
     leat_duration timeout;            /* of one attempt; 0: none of its own */
     struct leat_retry retry;
     const struct leat_resource *resource;
-    size_t batch;         /* most items between begin and end; 0: 1 */
+    size_t batch; /* most items between begin and end; 0: 1. Of a source: most
+                     that it makes before it passes them on, so set it where fn
+                     never waits for its input */
     leat_duration linger; /* longest wait for more; 0: takes what is there */
 };
 
