@@ -16,9 +16,9 @@
 #include "thread.h"
 #include <sched.h>
 
-bool leat__backoff_step(unsigned *step)
+bool leat__backoff_step(int *step)
 {
-    unsigned s = (*step)++;
+    int s = (*step)++;
 
     if (s < LEAT__PAUSES)
         leat__pause_for(s);
@@ -129,7 +129,7 @@ static void park(leat_ctx *ctx, struct leat__sleeper *sleeper, int64_t until)
 bool leat__sleeper_wait(leat_ctx *ctx, struct leat__sleeper *sleeper,
                         int64_t until)
 {
-    unsigned step = 5, tight = LEAT__TIGHT;
+    int step = 5, tight = LEAT__TIGHT;
 
     while (!leat__sleeper_is_done(sleeper)) {
         if (leat__ctx_status(ctx) != LEAT_OK) {

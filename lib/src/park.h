@@ -65,7 +65,7 @@ static inline void leat__pause(void)
 #endif
 }
 
-static inline void leat__pause_for(unsigned step)
+static inline void leat__pause_for(int step)
 {
     for (unsigned i = 1u << (step < LEAT__LONGEST ? step : LEAT__LONGEST); i > 0;
          i--)
@@ -73,11 +73,11 @@ static inline void leat__pause_for(unsigned step)
 }
 
 /* Waits a step longer each time. False: long enough, park. */
-bool leat__backoff_step(unsigned *step);
+bool leat__backoff_step(int *step);
 
-static inline void leat__lock_spinning(pthread_mutex_t *mutex, unsigned first)
+static inline void leat__lock_spinning(pthread_mutex_t *mutex, int first)
 {
-    for (unsigned i = 0; i < LEAT__LOCK_TRIES; i++) {
+    for (int i = 0; i < LEAT__LOCK_TRIES; i++) {
         if (!pthread_mutex_trylock(mutex))
             return;
         leat__pause_for(i + first);

@@ -6,8 +6,10 @@
  * start over, so it never has to lock two channels, and two selects never claim
  * each other.
  *
- * The die: a hash of how many items have gone through the channels, which is
- * the same in the same schedule, so a run can be replayed; no global state.
+ * The die: a hash of how often the first channel has been asked for one. So it
+ * falls the same in the same schedule and a run can be replayed, and there is no
+ * global state. (How many items went through will not do: through a rendezvous
+ * or a closed channel none go, and the same case would win for ever.)
  * SPDX-License-Identifier: MIT */
 #include <leat/select.h>
 #include "trace.h"
@@ -47,7 +49,9 @@ static int check(leat_ctx *ctx, const struct leat_case *cases, size_t count,
     return some ? LEAT_OK : LEAT_INVALID;
 }
 
-/* splitmix64's last step */
+/* splitmix64: its step and what it makes of it. */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -55,32 +59,31 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static uint64_t roll(const struct leat_case *cases, size_t count)
+/* Two threads may get the same number now and then: that does no harm, and an
+ * addition that forbids it would cost more than the rest of a select. */
+static uint64_t roll(leat_chan *ch)
 {
-    uint64_t sum = 0;
+    unsigned n = leat__peek(ch->out.rolls) + 1;
 
-    for (size_t i = 0; i < count; i++) {
-        leat_chan *ch = chan_of(&cases[i]);
-        if (ch)
-            sum += (uint64_t)leat__peek(ch->in.pos) +
-                   leat__peek(ch->out.pos) * UINT64_C(0x9e3779b97f4a7c15);
-    }
-    return mix(sum + UINT64_C(0x9e3779b97f4a7c15));
+    leat__put(ch->out.rolls, n);
+    return mix(n * GOLDEN);
 }
 
 /* One of those that look ready, each with the same chance. False: none. */
 static bool pick(const struct leat_case *cases, size_t count, size_t *chosen)
 {
+    leat_chan *first = NULL;
     uint64_t ready = 0, die = 0;
 
     for (size_t i = 0; i < count; i++) {
+        first = first ? first : chan_of(&cases[i]);
         if (!may(&cases[i]))
             continue;
         ready++;
         if (ready == 2)
-            die = roll(cases, count);
+            die = roll(first);
         else if (ready > 2)
-            die = mix(die + UINT64_C(0x9e3779b97f4a7c15));
+            die = mix(die + GOLDEN);
         if (ready == 1 || (die >> 32) * ready >> 32 == 0)
             *chosen = i;
     }
@@ -101,6 +104,29 @@ static bool try_cases(struct leat_case *cases, size_t count, size_t *chosen)
     return false;
 }
 
+/* Both locks held: whether somebody else waits at the other end. A rendezvous
+ * may stand in a select as both, and a select is no partner for itself. */
+static bool has_partner_locked(const struct leat_case *c,
+                               const struct leat__sleeper *sleeper)
+{
+    const struct leat__wait *wait =
+        c->recv ? c->recv->sendq.first : c->send->recvq.first;
+
+    while (wait && wait->who == sleeper)
+        wait = wait->next;
+    return wait;
+}
+
+static bool may_locked(const struct leat_case *c,
+                       const struct leat__sleeper *sleeper)
+{
+    leat_chan *ch = chan_of(c);
+    uint32_t inside = leat__inside(ch);
+
+    return leat__peek(ch->closed) || has_partner_locked(c, sleeper) ||
+           (c->recv ? inside > 0 : inside < ch->capacity);
+}
+
 /* Queues on all. False: one is ready; those before it are queued. */
 static bool queue_on_all(struct leat_case *cases, struct leat__wait *waits,
                          size_t count, struct leat__sleeper *sleeper)
@@ -114,7 +140,7 @@ static bool queue_on_all(struct leat_case *cases, struct leat__wait *waits,
         if (!ch)
             continue;
         leat__lock_both(ch);
-        if (!(ready = may(&cases[i])))
+        if (!(ready = may_locked(&cases[i], sleeper)))
             leat__enqueue(ch, side_of(&cases[i]), &waits[i]);
         leat__unlock_both(ch);
         if (ready)
@@ -183,7 +209,7 @@ static void trace(leat_ctx *ctx, const struct leat_case *c)
 int leat_select(leat_ctx *ctx, struct leat_case *cases, size_t count,
                 size_t *chosen)
 {
-    unsigned step = LEAT__FIRST;
+    int step = LEAT__FIRST;
     int status = check(ctx, cases, count, chosen);
     bool happened = false;
 

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "thread.h"
+#include "watch.h"
 #include <errno.h>
 #include <leat/status.h>
 #include <leat/time.h>
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#ifdef __FreeBSD__
+#if defined(__FreeBSD__) || defined(__OpenBSD__)
 #include <pthread_np.h>
 #endif
 
@@ -36,14 +37,18 @@ int64_t leat__after(int64_t a, int64_t b)
     return a > LEAT__NEVER - b ? LEAT__NEVER : a + b;
 }
 
+/* Whoever locks one last may destroy it while the unlock of the one before is
+ * still returning, which POSIX allows; Helgrind takes it for a race. */
 void leat__mutex_init(pthread_mutex_t *mutex)
 {
+    WATCH_ATOMIC(*mutex);
     must(pthread_mutex_init(mutex, NULL));
 }
 
 void leat__mutex_destroy(pthread_mutex_t *mutex)
 {
     must(pthread_mutex_destroy(mutex));
+    WATCH_PLAIN(*mutex);
 }
 
 void leat__cond_init(pthread_cond_t *cond)

@@ -28,6 +28,7 @@ struct leat__end {
     atomic_uint pos; /* items that ever went through; written under the lock */
     uint32_t slot;   /* where the next one goes or comes from */
     uint32_t other;  /* pos of the other end when last looked at */
+    atomic_uint rolls; /* of select's die; outside the lock */
 };
 
 struct leat_chan {
