@@ -198,18 +198,14 @@ static void end_locked(leat_ctx *top, int status, int cause)
     }
 }
 
-static void end(leat_ctx *ctx, int status, int cause)
-{
-    leat__lock(&ctx->tree->lock);
-    end_locked(ctx, status, cause);
-    leat__unlock(&ctx->tree->lock);
-}
-
 void leat_ctx_cancel(leat_ctx *ctx, int cause)
 {
-    if (ctx && leat__ctx_look(ctx) == LEAT_OK)
-        end(ctx, cause == LEAT_TIMEOUT ? LEAT_TIMEOUT : LEAT_CANCELED,
-            cause ? cause : LEAT_CANCELED);
+    if (!ctx || leat__ctx_look(ctx) != LEAT_OK)
+        return;
+    leat__lock(&ctx->tree->lock);
+    end_locked(ctx, cause == LEAT_TIMEOUT ? LEAT_TIMEOUT : LEAT_CANCELED,
+               cause ? cause : LEAT_CANCELED);
+    leat__unlock(&ctx->tree->lock);
 }
 
 int64_t leat__ctx_deadline(leat_ctx *ctx)
@@ -220,11 +216,16 @@ int64_t leat__ctx_deadline(leat_ctx *ctx)
 int leat__ctx_look(leat_ctx *ctx)
 {
     int status = atomic_load(&ctx->status);
+    int64_t now;
 
-    if (status != LEAT_OK || leat__now() < leat__ctx_deadline(ctx))
+    if (status != LEAT_OK || (now = leat__now()) < leat__ctx_deadline(ctx))
         return status;
-    end(ctx, LEAT_TIMEOUT, LEAT_TIMEOUT);
-    return atomic_load(&ctx->status);
+    leat__lock(&ctx->tree->lock);
+    if (now >= leat__ctx_deadline(ctx)) /* not armed anew meanwhile */
+        end_locked(ctx, LEAT_TIMEOUT, LEAT_TIMEOUT);
+    status = atomic_load(&ctx->status);
+    leat__unlock(&ctx->tree->lock);
+    return status;
 }
 
 int leat_ctx_cause(leat_ctx *ctx)
@@ -253,9 +254,10 @@ leat_duration leat_ctx_left(leat_ctx *ctx)
 
 void leat__ctx_rearm(leat_ctx *ctx, int64_t deadline)
 {
-    int64_t most = leat__ctx_deadline(ctx->parent);
+    int64_t most;
 
     leat__lock(&ctx->tree->lock);
+    most = leat__ctx_deadline(ctx->parent); /* may have been brought forward */
     atomic_store(&ctx->deadline, deadline < most ? deadline : most);
     ctx->cause = ctx->parent->cause;
     atomic_store(&ctx->status, atomic_load(&ctx->parent->status));
@@ -333,8 +335,8 @@ int leat_sleep(leat_ctx *ctx, leat_duration duration)
     leat__sleeper_init(&sleeper, __builtin_return_address(0));
     leat__sleeper_wait(ctx, &sleeper, until);
     WATCH_PLAIN(sleeper.state);
-    /* Nobody claims a sleep: it has ended, one way or the other. */
-    return leat__now() >= until ? LEAT_OK : leat__ctx_status(ctx);
+    return leat__ctx_status(ctx); /* nobody claims a sleep: it has passed, or ctx
+                                     has ended, which wins */
 }
 
 /* --- the listing --- */
@@ -375,7 +377,7 @@ size_t leat_ctx_tasks(leat_ctx *top, struct leat_task *tasks, size_t count)
         for (struct leat__sleeper *s = ctx->sleepers; s; s = s->next)
             if (n++ < count)
                 list_sleeper(&tasks[n - 1], ctx, s, now);
-        if (ctx->own && ctx->own->waiting == 0 && n++ < count)
+        if (ctx->own && !ctx->freed && ctx->own->waiting == 0 && n++ < count)
             list_task(&tasks[n - 1], ctx->own, now);
     }
     leat__unlock(&top->tree->lock);
