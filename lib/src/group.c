@@ -18,7 +18,8 @@ struct leat__thread {
     struct leat__thread *next;
     leat_group *group;
     leat_ctx *ctx;
-    const char *name; /* the caller's, for why */
+    const char *name; /* the caller's, for why; may be gone already */
+    char copy[sizeof((struct leat_task *)0)->name];
     leat_task_fn *fn;
     void *arg;
     pthread_t id;
@@ -97,7 +98,7 @@ static void *run(void *arg)
     int status;
     bool last;
 
-    leat__thread_name(thread->name);
+    leat__thread_name(thread->copy);
     if (thread->ctx->buffer)
         leat__trace(thread->ctx->buffer, LEAT__TRACE_START, NULL, false, 0, 0);
     status = thread->fn(thread->ctx, thread->arg);
@@ -149,6 +150,7 @@ int leat_go(leat_group *group, const char *name, leat_task_fn *fn, void *arg)
     if ((thread = leat__alloc(sizeof *thread))) {
         *thread = (struct leat__thread){.group = group, .name = name, .fn = fn,
                                         .arg = arg};
+        snprintf(thread->copy, sizeof thread->copy, "%s", name);
         if ((thread->ctx = leat__ctx_task(group->ctx, name)) &&
             (status = start(group, thread)) == LEAT_OK)
             return LEAT_OK;
