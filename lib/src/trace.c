@@ -120,10 +120,11 @@ void leat__trace(struct leat__buffer *buffer, enum leat__trace_what what,
 {
     size_t slot = atomic_fetch_add_explicit(&buffer->used, 1,
                                             memory_order_relaxed);
-    struct event *event = &buffer->events[slot];
+    struct event *event;
 
     if (slot >= buffer->room)
         return;
+    event = &buffer->events[slot];
     *event = (struct event){.time = leat__now(),
                             .thread = (uintptr_t)pthread_self(),
                             .item = item, .count = count, .what = what,
