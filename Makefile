@@ -1,0 +1,241 @@
+# leat. `make help` shows what there is to make.
+#
+# A mode is a set of compiler flags with a folder of its own, $(BUILD)/<mode>;
+# to add one, add it to MODES and give it FLAGS. The library, the adapters, the
+# tests and the tour are built the same way in each.
+
+CC ?= cc
+PREFIX ?= /usr/local
+BUILD ?= build
+V ?=
+
+# --- what must be installed: program or header, and Debian's package with it
+
+DEPS = gcc:gcc make:make pkg-config:pkg-config g++:g++ valgrind:valgrind \
+  clang:clang lcov:lcov criterion/criterion.h:libcriterion-dev \
+  valgrind/helgrind.h:valgrind csv.h:libcsv-dev jansson.h:libjansson-dev \
+  sqlite3.h:libsqlite3-dev
+
+# --- settings
+
+WARN = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
+  -Wmissing-prototypes -Wundef -Wvla -Wcast-qual -Wpointer-arith \
+  -Wwrite-strings -Wformat=2 -Wno-unused-parameter
+TEST_WARN = -Wno-missing-prototypes -Wno-cast-qual -Wno-conversion \
+  -Wno-sign-conversion
+MODES = release debug coverage asan ubsan tsan valgrind nospin
+
+FLAGS.release = -O2 -g
+FLAGS.debug = -O1 -g -Werror
+FLAGS.coverage = -O0 -g --coverage -fprofile-update=atomic
+FLAGS.asan = -O1 -g -Werror -fsanitize=address,undefined \
+  -fno-sanitize-recover=all -fno-omit-frame-pointer -DLEAT_SLOW=4
+FLAGS.ubsan = -O1 -g -Werror -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS.tsan = -O1 -g -Werror -fsanitize=thread -DLEAT_SLOW=8
+FLAGS.valgrind = -O1 -g -Werror -DLEAT_WATCH -DLEAT_SLOW=20
+FLAGS.nospin = -O1 -g -Werror -DLEAT_NOSPIN
+
+# Criterion runs these; the plain runner the others (tests/support/plain).
+CRITERION = debug coverage
+
+ADAPTERS = csv error_file sqlite
+LIBS.csv = -lcsv
+LIBS.error_file = -ljansson
+LIBS.sqlite = -lsqlite3
+HEADER.csv = csv.h
+HEADER.error_file = jansson.h
+HEADER.sqlite = sqlite3.h
+REQUIRES.error_file = jansson
+REQUIRES.sqlite = sqlite3
+
+WRAP = $(foreach f,malloc calloc realloc aligned_alloc strdup strndup \
+  pthread_create,-Wl,--wrap=$(f))
+
+# --- no need to change anything below
+
+quiet = $(if $(V),,@echo '$(1) $@';)
+
+version = $(shell sed -n 's/.*LEAT_VERSION "\(.*\)"/\1/p' \
+  lib/include/leat/version.h)
+soversion = $(shell sed -n 's/.*LEAT_VERSION_MAJOR \(.*\)/\1/p' \
+  lib/include/leat/version.h)
+INCLUDES = -Ilib/include $(ADAPTERS:%=-Ilib/adapters/%/include) -Itests
+lib_src = $(wildcard lib/src/*.c)
+test_src = $(wildcard tests/lib/*.c tests/lib/private/*.c tests/adapters/*.c \
+  tests/model/*.c tests/principles/*.c tests/stress/*.c tests/torture/*.c)
+tour_src = $(wildcard lessons/00_tour/*.c)
+examples = $(patsubst lib/examples/%.out,%,$(wildcard lib/examples/*.out))
+all_libs = $(foreach a,$(ADAPTERS),$(LIBS.$(a)))
+here = $(foreach a,$(ADAPTERS),$(if $(shell echo '\#include <$(HEADER.$(a))>' \
+  | $(CC) -E -x c - >/dev/null 2>&1 && echo yes),$(a)))
+timed = tests/check/timed.sh
+watched = $(BUILD)/tools/watchdog
+
+.PHONY: all
+all: $(BUILD)/release/libleat.a $(BUILD)/release/libleat.so ## the library, static and shared, and the adapters
+	@$(MAKE) --no-print-directory $(foreach a,$(here),\
+	  $(BUILD)/release/libleat-$(a).a $(BUILD)/release/libleat-$(a).so)
+	@$(foreach a,$(filter-out $(here),$(ADAPTERS)),echo \
+	  "leat-$(a) is not built: $(HEADER.$(a)) is not installed (make deps)";)
+
+# One mode: objects mirror the sources' paths.
+define mode
+$(BUILD)/$(1)/flags: FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS.$(1)) $$(WARN)' | cmp -s - $$@ || \
+	  echo '$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS.$(1)) $$(WARN)' >$$@
+
+$(BUILD)/$(1)/tests/%.o $(BUILD)/$(1)/lessons/%.o $(BUILD)/$(1)/lib/examples/%.o: SOFT = $$(TEST_WARN)
+$(BUILD)/$(1)/tests/%.o: INC = $(if $(filter $(1),$(CRITERION)),,-isystem tests/support/plain)
+$(BUILD)/$(1)/tests/lib/private/%.o: INC += -Ilib/src
+$(BUILD)/$(1)/%.o: %.c $(BUILD)/$(1)/flags
+	@mkdir -p $$(@D)
+	$$(call quiet,compile)$$(CC) -std=c11 $$(WARN) $$(SOFT) $$(FLAGS.$(1)) $$(CPPFLAGS) $$(CFLAGS) \
+	  -fPIC -fvisibility=hidden -pthread -MMD -MP $$(INC) $$(INCLUDES) -c $$< -o $$@
+
+$(BUILD)/$(1)/libleat.a: $(lib_src:%.c=$(BUILD)/$(1)/%.o)
+	$$(call quiet,archive)rm -f $$@ && $$(AR) rcs $$@ $$^
+$(BUILD)/$(1)/libleat.so: $(lib_src:%.c=$(BUILD)/$(1)/%.o)
+	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -shared -Wl,-soname,libleat.so.$(soversion) \
+	  -pthread $$(LDFLAGS) $$^ -o $$@
+
+$(foreach a,$(ADAPTERS),
+$(BUILD)/$(1)/libleat-$(a).a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(wildcard lib/adapters/$(a)/*.c))
+	$$(call quiet,archive)rm -f $$@ && $$(AR) rcs $$@ $$^
+$(BUILD)/$(1)/libleat-$(a).so: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(wildcard lib/adapters/$(a)/*.c)) $(BUILD)/$(1)/libleat.so
+	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -shared -Wl,-soname,libleat-$(a).so.$(soversion) \
+	  $$(LDFLAGS) $$^ $(LIBS.$(a)) -o $$@
+)
+
+$(BUILD)/$(1)/adapters: $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a)
+	@touch $$@
+
+$(BUILD)/$(1)/all-tests: $(test_src:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/tests/support/torture.o \
+  $(if $(filter $(1),$(CRITERION)),,$(BUILD)/$(1)/tests/support/plain/plain.o) \
+  $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a) $(BUILD)/$(1)/libleat.a
+	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -pthread $$(LDFLAGS) $$(WRAP) $$^ $(all_libs) \
+	  $(if $(filter $(1),$(CRITERION)),-lcriterion) -o $$@
+
+$(BUILD)/$(1)/tour/tour: $(tour_src:%.c=$(BUILD)/$(1)/%.o) $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a) $(BUILD)/$(1)/libleat.a
+	@mkdir -p $$(@D)
+	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -pthread $$(LDFLAGS) $$^ $(all_libs) -o $$@
+
+$(examples:%=$(BUILD)/$(1)/lib/examples/%): %: %.o $(patsubst %.c,$(BUILD)/$(1)/%.o,$(wildcard lib/examples/*_lib.c)) $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a) $(BUILD)/$(1)/libleat.a
+	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -pthread $$(LDFLAGS) $$^ $(all_libs) -o $$@
+endef
+$(foreach m,$(MODES),$(eval $(call mode,$(m))))
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null | sed 's/ /\\ /g')
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/tools/watchdog: tests/support/watchdog.c
+	@mkdir -p $(@D)
+	$(call quiet,link)$(CC) -std=c11 -O1 -g $(WARN) -o $@ $<
+
+# --- setting up
+
+.PHONY: deps
+deps: ## install what is missing, and only that
+	@CC="$(CC)" sh tests/check/deps.sh $(DEPS)
+
+# --- the main job
+
+.PHONY: tour
+tour: ## the main job: 42,049 records through a real batch
+	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- csv.h jansson.h sqlite3.h
+	@$(MAKE) -s $(BUILD)/release/tour/tour
+	@$(BUILD)/release/tour/tour lessons/00_tour/zipcodes.csv $(BUILD)/tour
+
+# --- testing
+
+check_parts = examples rules selftest criterion asan tsan memcheck helgrind
+
+.PHONY: check
+check: ## all tests: Criterion, memcheck, Helgrind, TSan, ASan and UBSan
+	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- gcc g++ valgrind \
+	  criterion/criterion.h valgrind/helgrind.h csv.h jansson.h sqlite3.h
+	@sh $(timed) $(MAKE) $(BUILD) build-tests $(check_parts)
+
+.PHONY: build-tests
+build-tests: $(watched) all $(foreach m,debug asan tsan valgrind,$(BUILD)/$(m)/all-tests) \
+  $(examples:%=$(BUILD)/debug/lib/examples/%) $(BUILD)/release/tour/tour
+
+.PHONY: test criterion
+test: criterion ## only the Criterion tests
+criterion: $(BUILD)/debug/all-tests $(watched)
+	@$(watched) 120 -- sh tests/check/criterion.sh $(BUILD)/debug/all-tests
+
+plain = $(watched) $(2) -- $(3) $(BUILD)/$(1)/all-tests $(ONLY)
+valgrind = valgrind -q --error-exitcode=99 --suppressions=tests/support/valgrind.supp \
+  --gen-suppressions=no
+
+.PHONY: asan ubsan tsan memcheck helgrind drd nospin
+asan: $(BUILD)/asan/all-tests $(watched) ## the tests under AddressSanitizer and UBSan
+	@$(call plain,asan,300)
+ubsan: $(BUILD)/ubsan/all-tests $(watched) ## ... under UBSan alone
+	@$(call plain,ubsan,300)
+tsan: $(BUILD)/tsan/all-tests $(watched) ## ... under ThreadSanitizer
+	@TSAN_OPTIONS="halt_on_error=0 exitcode=66 $$TSAN_OPTIONS" $(call plain,tsan,300)
+memcheck: $(BUILD)/valgrind/all-tests $(watched) ## ... under Valgrind's memcheck
+	@$(call plain,valgrind,600,$(valgrind) --leak-check=full \
+	  --show-leak-kinds=definite,indirect,possible \
+	  --errors-for-leak-kinds=definite,indirect,possible)
+helgrind: $(BUILD)/valgrind/all-tests $(watched) ## ... under Helgrind
+	@$(call plain,valgrind,600,$(valgrind) --tool=helgrind)
+drd: $(BUILD)/valgrind/all-tests $(watched) ## ... under DRD
+	@$(call plain,valgrind,900,$(valgrind) --tool=drd)
+nospin: $(BUILD)/nospin/all-tests $(watched) ## ... with every wait parking
+	@$(call plain,nospin,300)
+
+.PHONY: examples rules selftest
+examples: $(examples:%=$(BUILD)/debug/lib/examples/%) $(watched) ## the examples, their output compared
+	@$(watched) 60 -- sh tests/check/examples.sh $(BUILD)/debug/lib/examples $(examples)
+rules: all $(watched) ## headers, symbols, layers, README
+	@CC="$(CC)" $(watched) 120 -- sh tests/check/rules.sh $(BUILD) $(ADAPTERS)
+selftest: $(watched) ## the checks themselves: each planted bug must turn them red
+	@CC="$(CC)" $(watched) 120 -- sh tests/check/selftest.sh $(BUILD)
+
+.PHONY: coverage
+coverage: $(watched) ## line and branch coverage against coverage/floor
+	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- gcc lcov criterion/criterion.h \
+	  csv.h jansson.h sqlite3.h
+	@$(MAKE) --no-print-directory $(BUILD)/coverage/all-tests
+	@$(watched) 300 -- sh coverage/run.sh $(BUILD)/coverage
+
+.PHONY: deep
+deep: ## everything at length: gcc and clang, DRD, long stress
+	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- gcc g++ clang valgrind
+	@LEAT_LONG=1 sh $(timed) $(MAKE) $(BUILD) build-tests criterion nospin tsan ubsan drd tour-check
+	@LEAT_LONG=1 sh $(timed) $(MAKE) "$(BUILD)/clang CC=clang" criterion asan tsan
+
+.PHONY: tour-check
+tour-check: $(BUILD)/release/tour/tour $(watched) ## the tour's last line, its exit codes, its signals
+	@$(watched) 300 -- sh tests/check/tour.sh $(BUILD)/release/tour/tour
+
+-include tests/bench/bench.mk
+
+# --- installing
+
+dest = $(DESTDIR)$(PREFIX)
+
+.PHONY: install uninstall
+install: all ## DESTDIR= PREFIX=: libraries, headers, pkg-config files
+	install -d "$(dest)/include/leat" "$(dest)/lib/pkgconfig"
+	install -m 644 lib/include/leat.h "$(dest)/include"
+	install -m 644 lib/include/leat/*.h "$(dest)/include/leat"
+	sh tests/check/install.sh "$(dest)" "$(PREFIX)" $(version) $(soversion) $(BUILD)/release \
+	  $(foreach a,$(here),'$(a):$(REQUIRES.$(a)):$(LIBS.$(a))')
+
+uninstall: ## what install put there
+	rm -rf "$(dest)/include/leat" "$(dest)/include/leat.h" "$(dest)"/lib/libleat.* \
+	  "$(dest)"/lib/libleat-*.* "$(dest)"/lib/pkgconfig/leat*.pc
+
+.PHONY: clean help
+clean: ## remove what was built
+	rm -rf $(BUILD) coverage/html
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile $(wildcard tests/bench/bench.mk) | expand -t 14
