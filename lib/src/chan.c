@@ -614,13 +614,15 @@ int leat__recv_share(leat_ctx *ctx, leat_chan *ch, void *items, size_t *count,
 
 int leat__try_move(leat_chan *ch, enum leat__side side, void *item)
 {
-    struct move m = {.ch = ch, .side = side, .items = item, .count = 1};
+    bool sends = side == LEAT__SEND;
 
-    if (!may(&m))
+    if (!(sends ? leat__may_send(ch) : leat__may_recv(ch)))
         return LEAT_AGAIN;
-    if (move_fast(&m) > 0)
+    if (ch->capacity &&
+        (sends ? put_fast(ch, item, 1) : take_fast(ch, item, 1, 0)))
         return LEAT_OK;
-    return move_slow(&m, false);
+    return move_slow(&(struct move){.ch = ch, .side = side, .items = item,
+                                    .count = 1}, false);
 }
 
 static int try_move(leat_chan *ch, enum leat__side side, void *item)
