@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { TOKENS = 8192 };
+enum { TOKENS = 1 << 18 };
 
 struct token {
     unsigned id;  /* from 1; 0: a zeroed one, which owns nothing */
