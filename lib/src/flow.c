@@ -196,13 +196,26 @@ static void want_no_more(leat_chan *in)
         leat_item_free(item);
 }
 
-/* False: nobody will take it any more; it is freed. */
-static bool pass_on(leat_ctx *ctx, leat_chan *out, struct leat_item *item)
+/* LEAT_OK, or nobody will take it any more and it is freed: LEAT_CLOSED, or how
+ * ctx ended. */
+static int pass_on(leat_ctx *ctx, leat_chan *out, struct leat_item *item)
 {
-    if (leat_send(ctx, out, &item) == LEAT_OK)
-        return true;
-    leat_item_free(item);
-    return false;
+    int status = leat_send(ctx, out, &item);
+
+    if (status != LEAT_OK)
+        leat_item_free(item);
+    return status;
+}
+
+/* What a task says that has stopped for this status: an end in order is none,
+ * a context that ended is one, as its work is cut short. */
+static int say(struct worker *worker, int status)
+{
+    if (status != LEAT_CLOSED)
+        return status;
+    if (worker->in)
+        want_no_more(worker->in); /* as its output, or it has ended anyway */
+    return LEAT_OK;
 }
 
 static void worker_end(struct worker *worker)
@@ -282,8 +295,7 @@ static int generate(leat_ctx *ctx, void *arg)
         struct leat__item *item = leat__pool_get(worker->step->flow->pool);
         status = item ? generate_one(ctx, worker, item) : LEAT_NOMEM;
         if (status == LEAT_OK) {
-            if (!pass_on(ctx, out_of(worker), &item->pub))
-                break;
+            status = pass_on(ctx, out_of(worker), &item->pub);
             continue;
         }
         if (item)
@@ -295,7 +307,7 @@ static int generate(leat_ctx *ctx, void *arg)
     }
     close_resource(worker);
     worker_end(worker);
-    return status == LEAT_CLOSED ? LEAT_OK : status;
+    return say(worker, status);
 }
 
 /* What the stage makes of a good item. True: pass it on. */
@@ -336,51 +348,43 @@ static int map(leat_ctx *ctx, void *arg)
     int status = open_resource(ctx, worker);
 
     while (status == LEAT_OK &&
-           leat_recv(ctx, worker->in, &item) == LEAT_OK) {
-        if (!item->error && !map_one(ctx, worker, leat__item_of(item)))
-            continue;
-        if (!pass_on(ctx, out_of(worker), item)) {
-            if (leat__ctx_status(ctx) == LEAT_OK)
-                want_no_more(worker->in);
-            break;
-        }
-    }
+           (status = leat_recv(ctx, worker->in, &item)) == LEAT_OK)
+        if (item->error || map_one(ctx, worker, leat__item_of(item)))
+            status = pass_on(ctx, out_of(worker), item);
     close_resource(worker);
     worker_end(worker);
-    return status;
+    return say(worker, status);
 }
 
 static int copy(leat_ctx *ctx, void *arg) /* fan_in and or_done */
 {
     struct worker *worker = arg;
     struct leat_item *item;
+    int status = LEAT_OK;
 
-    while (leat_recv(ctx, worker->in, &item) == LEAT_OK)
-        if (!pass_on(ctx, out_of(worker), item)) {
-            if (leat__ctx_status(ctx) == LEAT_OK)
-                want_no_more(worker->in);
-            break;
-        }
+    while (status == LEAT_OK &&
+           (status = leat_recv(ctx, worker->in, &item)) == LEAT_OK)
+        status = pass_on(ctx, out_of(worker), item);
     worker_end(worker);
-    return LEAT_OK;
+    return say(worker, status);
 }
 
-/* Gives every output that still wants it an item of its own. False: nobody
- * does, or there is no memory. */
-static bool tee_one(leat_ctx *ctx, struct step *step, struct leat__item *item,
-                    int *status)
+/* Gives every output that still wants it an item of its own. LEAT_CLOSED:
+ * nobody does. */
+static int tee_one(leat_ctx *ctx, struct step *step, struct leat__item *item)
 {
-    bool wanted = false;
+    int status = LEAT_CLOSED;
 
-    for (size_t i = 0; i < step->outs_count && *status == LEAT_OK; i++) {
+    for (size_t i = 0; i < step->outs_count; i++) {
         struct leat__item *other = leat__item_share(item);
-        if (!other)
-            *status = LEAT_NOMEM;
-        else if (pass_on(ctx, step->outs[i], &other->pub))
-            wanted = true;
+        int one = other ? pass_on(ctx, step->outs[i], &other->pub) : LEAT_NOMEM;
+        if (one != LEAT_CLOSED)
+            status = one;
+        if (one != LEAT_CLOSED && one != LEAT_OK)
+            break;
     }
     leat_item_free(&item->pub);
-    return wanted && *status == LEAT_OK;
+    return status;
 }
 
 static int tee(leat_ctx *ctx, void *arg)
@@ -389,15 +393,12 @@ static int tee(leat_ctx *ctx, void *arg)
     struct leat_item *item;
     int status = LEAT_OK;
 
-    while (leat_recv(ctx, worker->in, &item) == LEAT_OK)
-        if (!tee_one(ctx, worker->step, leat__item_of(item), &status)) {
-            if (leat__ctx_status(ctx) == LEAT_OK)
-                want_no_more(worker->in);
-            break;
-        }
+    while (status == LEAT_OK &&
+           (status = leat_recv(ctx, worker->in, &item)) == LEAT_OK)
+        status = tee_one(ctx, worker->step, leat__item_of(item));
     close_outs(worker->step);
     atomic_fetch_sub(&worker->step->left, 1);
-    return status;
+    return say(worker, status);
 }
 
 /* --- what the functions check --- */

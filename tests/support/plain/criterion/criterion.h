@@ -50,7 +50,9 @@ void plain_log(const char *kind, const char *format, ...)
     PLAIN_REGISTER(s##_##n, #s, #n, s##_##n##_body, __VA_ARGS__)               \
     static void s##_##n##_body(void)
 
-#define TestSuite(s, ...) PLAIN_REGISTER(s##_suite, #s, NULL, NULL, __VA_ARGS__)
+#define TestSuite(s, ...)                                                      \
+    PLAIN_REGISTER(s##_suite, #s, NULL, NULL, __VA_ARGS__)                     \
+    struct plain_test /* the caller writes the semicolon */
 
 #define PLAIN_CHECK(fatal, holds, what, ...)                                   \
     plain_check(holds, fatal, __FILE__, __LINE__, what, "" __VA_ARGS__)
