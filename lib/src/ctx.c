@@ -367,12 +367,13 @@ static void list_task(struct leat_task *task, const struct leat__task *own,
 
 size_t leat_ctx_tasks(leat_ctx *top, struct leat_task *tasks, size_t count)
 {
-    int64_t now = leat__now();
+    int64_t now;
     size_t n = 0;
 
     if (!top || (count > 0 && !tasks))
         return 0;
     leat__lock(&top->tree->lock);
+    now = leat__now(); /* here: nothing listed began later */
     for (leat_ctx *ctx = top; ctx; ctx = walk(top, ctx)) {
         for (struct leat__sleeper *s = ctx->sleepers; s; s = s->next)
             if (n++ < count)
