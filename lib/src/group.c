@@ -241,6 +241,16 @@ static bool wait_for_ctx(leat_group *group)
     return all;
 }
 
+/* The name of one that was left alone; NULL: none was. */
+static const char *stuck_locked(leat_group *group)
+{
+    struct leat__thread *thread = group->threads;
+
+    while (thread && !thread->detached)
+        thread = thread->next;
+    return thread ? thread->name : NULL;
+}
+
 int leat_group_wait(leat_group *group, struct leat_error *why)
 {
     struct leat_error first = {.status = LEAT_INVALID};
@@ -257,6 +267,8 @@ int leat_group_wait(leat_group *group, struct leat_error *why)
             lost = group->finish(group->owned);
         leat__lock(&group->lock);
         first = group->why;
+        if (!all)
+            first.stage = stuck_locked(group);
         leat__unlock(&group->lock);
         if (!all || (lost != LEAT_OK && first.status == LEAT_OK)) {
             first.status = all ? lost : LEAT_ABANDONED;
