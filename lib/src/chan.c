@@ -519,12 +519,13 @@ static int move_traced(struct move *m)
     uint64_t item = 0;
     bool has = m->side == LEAT__SEND &&
                leat__trace_value(m->ch, m->items, &item);
-    int status = move(m);
+    int status;
 
+    leat__put(m->ch->buffer, leat__buffer_common(buffer));
+    status = move(m);
     if (m->moved > 0) {
         if (m->side == LEAT__RECV)
             has = leat__trace_value(m->ch, m->items, &item);
-        leat__put(m->ch->buffer, leat__buffer_common(buffer));
         leat__trace(buffer, m->side == LEAT__SEND ? LEAT__TRACE_SEND
                                                   : LEAT__TRACE_RECV,
                     m->ch->name, has, item, m->moved);

@@ -197,37 +197,90 @@ static bool wait_for_any(leat_ctx *ctx, struct leat_case *cases, size_t count,
     return true;
 }
 
-static void trace(leat_ctx *ctx, const struct leat_case *c)
+/* A trace hears of all cases when it begins to wait, and when it gives up. */
+static void trace_cases(leat_ctx *ctx, const struct leat_case *cases,
+                        size_t count, bool begins)
 {
-    leat__put(chan_of(c)->buffer, leat__buffer_common(ctx->buffer));
-    if (c->status == LEAT_OK)
-        leat__trace_chan(ctx->buffer, c->recv ? LEAT__TRACE_RECV
-                                              : LEAT__TRACE_SEND,
-                         chan_of(c), c->recv ? c->item : NULL, 1);
+    for (size_t i = 0; i < count; i++) {
+        const struct leat_case *c = &cases[i];
+        if (chan_of(c))
+            leat__trace_chan(ctx->buffer,
+                             !begins ? LEAT__TRACE_STOP
+                             : c->recv ? LEAT__TRACE_WAIT_RECV
+                                       : LEAT__TRACE_WAIT_SEND,
+                             chan_of(c), c->send ? c->item : NULL, 0);
+    }
+}
+
+/* For checked arguments. *waited: it did not happen at once. */
+static int select_one(leat_ctx *ctx, struct leat_case *cases, size_t count,
+                      size_t *chosen, const void *caller, bool *waited)
+{
+    int step = LEAT__FIRST, status;
+
+    for (;;) {
+        do {
+            if ((status = leat__ctx_status(ctx)) != LEAT_OK ||
+                try_cases(cases, count, chosen))
+                return status;
+        } while (leat__backoff_step(&step));
+        if ((status = leat__ctx_look(ctx)) != LEAT_OK)
+            return status;
+        if (ctx->buffer && !*waited)
+            trace_cases(ctx, cases, count, true);
+        *waited = true;
+        if (wait_for_any(ctx, cases, count, caller, chosen))
+            return LEAT_OK;
+    }
+}
+
+/* What is sent must be looked at before: afterwards it may be gone. */
+static int select_traced(leat_ctx *ctx, struct leat_case *cases, size_t count,
+                         size_t *chosen, const void *caller)
+{
+    uint64_t values[LEAT_CASES];
+    bool has[LEAT_CASES], waited = false;
+    struct leat_case *c;
+    int status;
+
+    for (size_t i = 0; i < count; i++) {
+        values[i] = 0;
+        has[i] = cases[i].send &&
+                 leat__trace_value(cases[i].send, cases[i].item, &values[i]);
+        if (chan_of(&cases[i]))
+            leat__put(chan_of(&cases[i])->buffer,
+                      leat__buffer_common(ctx->buffer));
+    }
+    status = select_one(ctx, cases, count, chosen, caller, &waited);
+    if (status != LEAT_OK) {
+        if (waited)
+            trace_cases(ctx, cases, count, false);
+        return status;
+    }
+    c = &cases[*chosen];
+    if (c->status != LEAT_OK) {
+        if (waited)
+            trace_cases(ctx, c, 1, false);
+    } else if (c->recv) {
+        leat__trace_chan(ctx->buffer, LEAT__TRACE_RECV, c->recv, c->item, 1);
+    } else {
+        leat__trace(ctx->buffer, LEAT__TRACE_SEND, c->send->name, has[*chosen],
+                    values[*chosen], 1);
+    }
+    return LEAT_OK;
 }
 
 int leat_select(leat_ctx *ctx, struct leat_case *cases, size_t count,
                 size_t *chosen)
 {
-    int step = LEAT__FIRST;
     int status = check(ctx, cases, count, chosen);
-    bool happened = false;
+    bool waited = false;
 
     if (status != LEAT_OK)
         return status;
-    while (!happened) {
-        do {
-            if ((status = leat__ctx_status(ctx)) != LEAT_OK)
-                return status;
-            happened = try_cases(cases, count, chosen);
-        } while (!happened && leat__backoff_step(&step));
-        if (!happened && (status = leat__ctx_look(ctx)) != LEAT_OK)
-            return status;
-        happened = happened ||
-                   wait_for_any(ctx, cases, count, __builtin_return_address(0),
-                                chosen);
-    }
-    if (ctx->buffer)
-        trace(ctx, &cases[*chosen]);
-    return LEAT_OK;
+    return ctx->buffer
+               ? select_traced(ctx, cases, count, chosen,
+                               __builtin_return_address(0))
+               : select_one(ctx, cases, count, chosen,
+                            __builtin_return_address(0), &waited);
 }

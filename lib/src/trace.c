@@ -216,6 +216,7 @@ struct lane {
     uintptr_t thread;
     size_t number;
     char name[NAME];
+    bool over; /* its task has ended: the system may use the handle again */
 };
 
 static struct lane *lane_of(struct lane *lanes, size_t *count, size_t *numbers,
@@ -223,15 +224,17 @@ static struct lane *lane_of(struct lane *lanes, size_t *count, size_t *numbers,
 {
     size_t i = 0;
 
-    while (i < *count && lanes[i].thread != event->thread)
+    while (i < *count && (lanes[i].over || lanes[i].thread != event->thread))
         i++;
     if (i == *count) {
-        lanes[(*count)++] = (struct lane){event->thread, ++*numbers, "-"};
+        lanes[(*count)++] = (struct lane){.thread = event->thread,
+                                          .number = ++*numbers, .name = "-"};
     } else if (event->what == LEAT__TRACE_START) {
         lanes[i].number = ++*numbers;
     }
     if (event->what == LEAT__TRACE_START)
         memcpy(lanes[i].name, event->name, NAME);
+    lanes[i].over = event->what == LEAT__TRACE_END;
     return &lanes[i];
 }
 
