@@ -236,6 +236,8 @@ void leat__settle_stuck(struct leat__worker *worker)
     uint64_t seq = atomic_load_explicit(&worker->seq, memory_order_relaxed);
     int64_t since = atomic_load_explicit(&worker->since, memory_order_relaxed);
 
+    WATCH_AFTER(worker);
+    WATCH_AFTER(&worker->at);
     if (at != LEAT__NOWHERE && !worker->step->in)
         settle_source(worker, at);
     for (size_t i = 0; worker->step->in && i < worker->count; i++)

@@ -70,6 +70,7 @@ static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
         item->tries++;
     }
     atomic_store_explicit(&worker->seq, item->pub.seq, memory_order_relaxed);
+    WATCH_BEFORE(&worker->at);
     atomic_store_explicit(&worker->at, i, memory_order_release);
     if (type && !(out = leat__item_make(item, type))) {
         worker->hand.message[0] = '\0';

@@ -18,6 +18,7 @@
 #include "mem.h"
 #include "stage.h"
 #include "thread.h"
+#include "watch.h"
 #include <stdio.h>
 
 struct flow { /* of one group */
@@ -131,6 +132,8 @@ static struct step *step_new(leat_group *group, const struct leat_stage *stage,
     step->outs_count = outs_count;
     step->outs = leat__alloc_array(outs_count, sizeof *step->outs);
     step->workers = leat__alloc_array(workers, sizeof *step->workers);
+    WATCH_ATOMIC(step->left);
+    WATCH_ATOMIC(step->seq);
     atomic_init(&step->left, workers);
     for (size_t i = 0; step->outs && i < outs_count; i++)
         if (!(step->outs[i] = leat_chan_new(stage->name, &leat__item_type,

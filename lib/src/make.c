@@ -18,6 +18,13 @@ static bool worker_make(struct leat__worker *worker, struct leat__run *run,
     if (!step->in && run->pub.in_flight && batch < few && few < LEAT__MOST)
         worker->most = few; /* not all of a small pool */
     atomic_init(&worker->at, LEAT__NOWHERE);
+    WATCH_ATOMIC(worker->where);
+    WATCH_ATOMIC(worker->at);
+    WATCH_ATOMIC(worker->seq);
+    WATCH_ATOMIC(worker->since);
+    WATCH_ATOMIC(worker->noted);
+    WATCH_ATOMIC(worker->counts);
+    WATCH_ATOMIC(worker->settled);
     leat__mutex_init(&worker->call);
     worker->passing = leat__alloc_array(worker->most,
                                         sizeof(struct leat__item *));
@@ -65,6 +72,9 @@ static struct leat__step *step_new(struct leat__run *run,
     step->run = run;
     step->index = index;
     step->is_errors = index == LEAT_STAGES;
+    WATCH_ATOMIC(step->left);
+    WATCH_ATOMIC(step->unwanted);
+    WATCH_ATOMIC(step->extra);
     atomic_init(&step->left, step->stage.pub.workers);
     step->workers = leat__alloc_lines(step->stage.pub.workers *
                                       sizeof *step->workers);
@@ -189,6 +199,15 @@ struct leat__run *leat__run_new(leat_ctx *ctx,
         run->pub.grace = LEAT_S;
     atomic_init(&run->refs, 1);
     atomic_init(&run->wake, LEAT__NEVER);
+    WATCH_ATOMIC(run->refs);
+    WATCH_ATOMIC(run->seq);
+    WATCH_ATOMIC(run->ticket);
+    WATCH_ATOMIC(run->settled);
+    WATCH_ATOMIC(run->source_ended);
+    WATCH_ATOMIC(run->draining);
+    WATCH_ATOMIC(run->wake);
+    WATCH_ATOMIC(run->watched);
+    WATCH_ATOMIC(run->rung);
     leat__mutex_init(&run->telling);
     made = make_steps(run) && make_items(run) && make_orders(run);
     if (made && (pipeline->threshold.errors || pipeline->threshold.ratio > 0))
@@ -209,8 +228,10 @@ void leat__run_release(void *arg)
 {
     struct leat__run *run = arg;
 
+    WATCH_BEFORE(&run->refs);
     if (atomic_fetch_sub(&run->refs, 1) > 1)
         return;
+    WATCH_AFTER(&run->refs);
     for (size_t i = 0; run->blocks && i < run->in_flight; i++)
         leat__item_clear(leat__block(run, i));
     for (size_t i = 0; i < run->count; i++)

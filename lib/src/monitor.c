@@ -74,7 +74,7 @@ static void find_oldest(struct leat__worker *worker, void *arg)
 {
     struct leat__worker **oldest = arg;
 
-    if (worker->noted || !is_inside(worker))
+    if (atomic_load(&worker->noted) || !is_inside(worker))
         return;
     if (!*oldest || atomic_load_explicit(&worker->since, memory_order_relaxed) <
                         atomic_load_explicit(&(*oldest)->since,
@@ -82,19 +82,21 @@ static void find_oldest(struct leat__worker *worker, void *arg)
         *oldest = worker;
 }
 
-static void note(struct leat__worker *worker, int status)
+void leat__note(struct leat__worker *worker, int status)
 {
     size_t at = atomic_load_explicit(&worker->at, memory_order_relaxed);
     uint64_t seq = atomic_load_explicit(&worker->seq, memory_order_relaxed);
 
-    worker->noted = true;
+    if (atomic_exchange(&worker->noted, true))
+        return;
     leat__tell(worker->run, LEAT_EVENT_CANCEL, worker,
                at == LEAT__NOWHERE ? UINT64_MAX : seq, status,
                leat__now() - atomic_load_explicit(&worker->since,
                                                   memory_order_relaxed));
 }
 
-/* Notes them all, the oldest first: that one is to blame, as a rule. */
+/* Notes them all, the oldest first: that one is to blame, as a rule. One whose
+ * own wait has seen the end first comes back before we look: it notes itself. */
 static void note_hands(struct leat__run *run, int status)
 {
     struct leat__worker *oldest;
@@ -105,7 +107,7 @@ static void note_hands(struct leat__run *run, int status)
             visit_step(run->steps[i], find_oldest, &oldest);
         if (!oldest)
             return;
-        note(oldest, status);
+        leat__note(oldest, status);
     }
 }
 
@@ -127,7 +129,7 @@ static void drain(struct leat__run *run, int cause)
     atomic_store(&run->draining, true);
     for (unsigned i = 0; i < source->stage.pub.workers; i++)
         if (!run->pub.drain && is_inside(&source->workers[i]))
-            note(&source->workers[i], cause); /* broken off by the deadline */
+            leat__note(&source->workers[i], cause); /* broken off by the deadline */
     visit_step(source, end_pause, &cause);
 }
 

@@ -58,6 +58,23 @@ static bool wait_for(struct leat__run *run, leat_group *group)
     return false;
 }
 
+/* Those that were in hand, the oldest first; they were noted by several. */
+static void sort_troubles(struct leat_report *report)
+{
+    struct leat_event *t = report->troubles, first;
+    size_t count = report->trouble_count;
+
+    count = count < LEAT_TROUBLES ? count : LEAT_TROUBLES;
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && t[j].kind == LEAT_EVENT_CANCEL &&
+                           t[j - 1].kind == LEAT_EVENT_CANCEL &&
+                           t[j].age > t[j - 1].age; j--) {
+            first = t[j];
+            t[j] = t[j - 1];
+            t[j - 1] = first;
+        }
+}
+
 /* Why a run that was broken off was: the caller's context has ended. */
 static void blame_time(struct leat__run *run, leat_ctx *ctx, int status)
 {
@@ -142,6 +159,7 @@ static int conclude(struct leat__run *run, leat_ctx *ctx, bool all_ended)
 
     leat__lock(&run->telling);
     leat__sum(run);
+    sort_troubles(&run->report);
     leat__unlock(&run->telling);
     status = verdict(run, ctx);
     if (!all_ended)

@@ -34,6 +34,7 @@
 #include "item.h"
 #include "stage.h"
 #include "thread.h"
+#include "watch.h"
 #include <leat/pipeline.h>
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -115,7 +116,7 @@ struct leat__worker {
     pthread_mutex_t call;        /* protects: */
     bool in_call;                /* fn runs and may be interrupted */
     int64_t until;               /* ... from then on; NEVER: not by itself */
-    bool noted;                  /* the monitor: its trouble is told */
+    atomic_bool noted;           /* what it had in hand is told */
 
     alignas(64) struct leat__counts counts; /* of its stage */
     struct leat__counts settled;            /* of the total */
@@ -159,7 +160,6 @@ struct leat__run {
 
     struct leat__threshold *threshold;
     atomic_bool source_ended; /* it said LEAT_CLOSED, or nobody wants more */
-    atomic_bool broken_off;   /* it was stopped before that */
     atomic_bool draining;
     _Atomic int64_t wake;     /* when the monitor looks next */
     _Atomic(leat_group *) watched; /* whose lock and condition it waits on */
@@ -228,9 +228,13 @@ void leat__unwanted(struct leat__step *step);
 void leat__fail_out(struct leat__run *run, struct leat__worker *by,
                     struct leat__item *item);
 
+/* monitor.c: tells what it has in hand, unless that was told before. */
+void leat__note(struct leat__worker *worker, int status);
+
 /* False: it was abandoned meanwhile, and must touch nothing but its own. */
 static inline void leat__go_inside(struct leat__worker *worker)
 {
+    WATCH_BEFORE(worker);
     atomic_store_explicit(&worker->where, LEAT__INSIDE, memory_order_release);
 }
 static inline bool leat__come_outside(struct leat__worker *worker)

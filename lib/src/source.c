@@ -68,6 +68,7 @@ static size_t make_batch(struct leat__worker *worker, size_t count, int *status)
 
     *status = tx ? leat__begin(worker, worker->pause) : LEAT_OK;
     while (*status == LEAT_OK && made < count) {
+        WATCH_BEFORE(&worker->at);
         atomic_store_explicit(&worker->at, made, memory_order_release);
         *status = make(worker, items[made]);
         made += *status == LEAT_OK;
@@ -107,6 +108,7 @@ static bool turn(struct leat__worker *worker, size_t count, size_t *used,
 static int decide(struct leat__worker *worker, int status, unsigned *tries)
 {
     const struct leat_stage *stage = &worker->step->stage.pub;
+    struct leat__run *run = worker->run;
     uint64_t seq = atomic_load_explicit(&worker->seq, memory_order_relaxed);
     const char *message = worker->hand.message;
 
@@ -116,15 +118,18 @@ static int decide(struct leat__worker *worker, int status, unsigned *tries)
         return LEAT_CLOSED;
     if (status == LEAT_OK || status == LEAT_SKIP || status == LEAT_CLOSED)
         return status == LEAT_SKIP ? LEAT_OK : status;
-    if (leat__ctx_look(worker->pause) != LEAT_OK)
+    if (leat__ctx_look(worker->pause) != LEAT_OK) {
+        if (leat__ctx_status(worker->ctx) != LEAT_OK || !run->pub.drain)
+            leat__note(worker, leat__ctx_status(worker->pause));
         return LEAT_CANCELED;
+    }
     if ((status == LEAT_AGAIN || status == LEAT_TIMEOUT) &&
         ++*tries < stage->retry.attempts) {
         leat__count(&worker->counts.retried);
         return leat_sleep(worker->pause, leat__backoff(worker, seq, *tries)) ==
                        LEAT_OK ? LEAT_OK : LEAT_CANCELED;
     }
-    leat__stop(worker->run, status, stage->name,
+    leat__stop(run, status, stage->name,
                message[0] ? message : leat_strstatus(status));
     return LEAT_CANCELED;
 }

@@ -383,6 +383,15 @@ static void cancel_later(struct leat__worker *worker)
     }
 }
 
+/* The run has ended while it had an item in hand. */
+static void note_canceled(struct leat__worker *worker)
+{
+    for (size_t i = 0; i < worker->count; i++)
+        if (worker->slots[i].verdict == LEAT__CANCELED &&
+            !worker->step->is_errors)
+            leat__note(worker, leat__ctx_status(worker->ctx));
+}
+
 /* False: it was abandoned. */
 static bool turn(struct leat__worker *worker)
 {
@@ -394,6 +403,8 @@ static bool turn(struct leat__worker *worker)
         leat__do_batch(worker);
         if (!leat__come_outside(worker))
             return false;
+        if (leat__ctx_status(worker->ctx) != LEAT_OK)
+            note_canceled(worker);
     }
     took = leat__now() - began;
     if (took > LONG && worker->depth > 1)
