@@ -13,19 +13,27 @@
 
 static void give_identity(struct leat__worker *worker, struct leat__item *item)
 {
-    struct leat__run *run = worker->run;
-    int64_t timeout = run->pub.item_timeout;
-
     leat__item_keep(item);
     if (worker->hand.identified) {
         item->pub.seq = worker->hand.seq;
         item->before = worker->hand.attempts;
     }
     item->pub.attempts = item->before;
+}
+
+/* From here on it must be settled. Outside: an abandoned worker's are not. */
+static void bring_to_life(struct leat__worker *worker, struct leat__item *item)
+{
+    struct leat__run *run = worker->run;
+    int64_t timeout = run->pub.item_timeout;
+
     item->alive = true;
     item->ticket = atomic_fetch_add_explicit(&run->ticket, 1,
                                              memory_order_relaxed);
     item->deadline = timeout ? leat__after(leat__now(), timeout) : LEAT__NEVER;
+    leat__count(&worker->counts.in);
+    leat__count(&worker->counts.ok);
+    leat__count(&worker->settled.in);
 }
 
 /* One call of fn: LEAT_OK, and the item is made; or the status. */
@@ -93,11 +101,8 @@ static bool turn(struct leat__worker *worker, size_t count, size_t *used,
     *used = make_batch(worker, count, status);
     if (!leat__come_outside(worker))
         return false;
-    for (size_t i = 0; i < *used; i++) {
-        leat__count(&worker->counts.in);
-        leat__count(&worker->counts.ok);
-        leat__count(&worker->settled.in);
-    }
+    for (size_t i = 0; i < *used; i++)
+        bring_to_life(worker, worker->passing[i]);
     if (*status == LEAT_SKIP)
         skip(worker, worker->passing[*used]);
     leat__pass_on(worker, worker->passing, *used);
