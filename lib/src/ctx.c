@@ -203,8 +203,7 @@ void leat_ctx_cancel(leat_ctx *ctx, int cause)
     if (!ctx || leat__ctx_look(ctx) != LEAT_OK)
         return;
     leat__lock(&ctx->tree->lock);
-    end_locked(ctx, cause == LEAT_TIMEOUT ? LEAT_TIMEOUT : LEAT_CANCELED,
-               cause ? cause : LEAT_CANCELED);
+    end_locked(ctx, LEAT_CANCELED, cause ? cause : LEAT_CANCELED);
     leat__unlock(&ctx->tree->lock);
 }
 

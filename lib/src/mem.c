@@ -12,7 +12,9 @@ void *leat__alloc(size_t size)
 
 void *leat__alloc_array(size_t count, size_t size)
 {
-    return calloc(count ? count : 1, size ? size : 1);
+    if (size > 0 && count > SIZE_MAX / size)
+        return NULL;
+    return leat__alloc(count * size);
 }
 
 void *leat__alloc_lines(size_t size)

@@ -425,8 +425,9 @@ Test(chan_many, many_to_many_loses_and_invents_nothing, .init = setup,
             pthread_join(in[n].thread, NULL);
         leat_close(ch);
         size_t right = 0;
-        for (size_t n = 0; n < SIDES; n++) {
+        for (size_t n = 0; n < SIDES; n++)
             pthread_join(out[n].thread, NULL);
+        for (size_t n = 0; n < SIDES; n++) {
             cr_assert_eq(in[n].wrong + out[n].wrong, 0, "capacity %zu",
                          capacities[i]);
             for (size_t item = 0; item < scaled(EACH); item++)
