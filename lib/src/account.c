@@ -29,14 +29,15 @@ static leat__counter *counter_of(struct leat__counts *counts,
 }
 
 void leat__settle(struct leat__run *run, struct leat__worker *by,
-                  struct leat__item *item, enum leat__verdict verdict)
+                  struct leat__block *item, enum leat__verdict verdict)
 {
     uint64_t seq = item->pub.seq;
 
     leat__count(counter_of(by ? &by->settled : &run->settled, verdict));
-    item->alive = false;
-    if (!item->kept)
-        leat__item_clear(item);
+    if (!run->kept_some || !leat__cold(run, item)->kept)
+        leat__block_clear(run, item);
+    else
+        leat__cold(run, item)->settled = true;
     if (verdict != LEAT__DONE && verdict != LEAT__SKIPPED)
         return;
     leat__threshold_count(run, false, NULL);
@@ -44,7 +45,7 @@ void leat__settle(struct leat__run *run, struct leat__worker *by,
                seq, LEAT_OK, 0);
 }
 
-void leat__recycle(struct leat__run *run, struct leat__item **items,
+void leat__recycle(struct leat__run *run, struct leat__block **items,
                    size_t count)
 {
     size_t done = 0;
@@ -139,6 +140,11 @@ bool leat__adds_up(const struct leat_counts *counts)
                              counts->canceled + counts->abandoned;
 }
 
+static bool is_alive(struct leat__run *run, struct leat__block *item)
+{
+    return !leat__cold(run, item)->settled && item->pub.input;
+}
+
 bool leat__find_lost(struct leat__run *run)
 {
     bool lost = !leat__adds_up(&run->report.total) ||
@@ -147,8 +153,8 @@ bool leat__find_lost(struct leat__run *run)
     for (size_t i = 0; i < run->count; i++)
         lost = lost || !leat__adds_up(&run->report.stages[i]);
     for (size_t i = 0; i < run->in_flight; i++) {
-        struct leat__item *item = leat__block(run, i);
-        if (!item->alive)
+        struct leat__block *item = leat__nth_block(run, i);
+        if (!is_alive(run, item))
             continue;
         lost = true;
         leat__tell(run, LEAT_EVENT_LOST, NULL, item->pub.seq, LEAT_LOST, 0);
@@ -158,7 +164,14 @@ bool leat__find_lost(struct leat__run *run)
 
 /* --- what a stuck worker had --- */
 
-static void leave_in_hand(struct leat__worker *worker, struct leat__item *item)
+/* It may be looked at still: so it is settled, but not cleared. */
+static void keep(struct leat__run *run, struct leat__block *item)
+{
+    run->kept_some = true;
+    leat__cold(run, item)->kept = true;
+}
+
+static void leave_in_hand(struct leat__worker *worker, struct leat__block *item)
 {
     leat__count(&worker->step->extra.in);
     leat__count(&worker->step->extra.abandoned);
@@ -169,10 +182,10 @@ static void leave_in_hand(struct leat__worker *worker, struct leat__item *item)
 static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
 {
     struct leat__step *step = worker->step;
-    struct leat__item *item = slot->item;
+    struct leat__block *item = slot->item;
     const struct leat_resource *resource = step->stage.pub.resource;
     bool tx = resource && (resource->begin || resource->end);
-    bool entered = slot->given || item->tries > 0;
+    bool entered = slot->tries > 0;
     bool sure = slot->verdict == LEAT__FAILED || slot->verdict == LEAT__RETRY;
 
     if (slot->given && tx && !sure) { /* nobody knows what was committed */
@@ -184,13 +197,13 @@ static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
         leat__count(counter_of(&step->extra, slot->verdict));
     }
     if (slot->verdict == LEAT__FAILED && !step->is_errors)
-        leat__item_fail(item, slot->error, step->stage.pub.name,
-                        worker->messages[slot - worker->slots]);
-    if (item->pub.error && !step->is_errors)
+        leat__block_fail(step, item, slot->error, slot->tries,
+                         worker->messages[slot - worker->slots]);
+    if (leat__has_failed(item) && !step->is_errors)
         leat__fail_out(worker->run, NULL, item);
     else if (step->is_errors)
         leat__settle(worker->run, NULL, item, LEAT__FAILED);
-    else if (item->skipped || slot->verdict == LEAT__SKIPPED ||
+    else if (item->pub.error == LEAT_SKIP || slot->verdict == LEAT__SKIPPED ||
              slot->verdict == LEAT__UNWANTED)
         leat__settle(worker->run, NULL, item, LEAT__SKIPPED);
     else
@@ -201,9 +214,9 @@ static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
 
 static void settle_later(struct leat__worker *worker)
 {
-    for (struct leat__item *item = worker->later, *next; item; item = next) {
-        next = item->cold->next;
-        item->kept = true;
+    for (struct leat__block *item = worker->later, *next; item; item = next) {
+        next = leat__cold(worker->run, item)->next;
+        keep(worker->run, item);
         leat__count(&worker->step->extra.in);
         leat__count(&worker->step->extra.canceled);
         leat__settle(worker->run, NULL, item,
@@ -220,9 +233,11 @@ static void settle_source(struct leat__worker *worker, size_t at)
         leat__count(&worker->step->extra.in);
         leat__count(&worker->step->extra.ok);
         leat__count(&run->settled.in);
-        worker->passing[i]->kept = true;
+        keep(run, worker->passing[i]);
         leat__settle(run, NULL, worker->passing[i], LEAT__CANCELED);
     }
+    keep(run, worker->passing[at]); /* empty as yet, or not: it never was */
+    leat__cold(run, worker->passing[at])->settled = true;
     leat__count(&worker->step->extra.in);
     leat__count(&worker->step->extra.abandoned);
     leat__count(&run->settled.in);
@@ -241,7 +256,7 @@ void leat__settle_stuck(struct leat__worker *worker)
     if (at != LEAT__NOWHERE && !worker->step->in)
         settle_source(worker, at);
     for (size_t i = 0; worker->step->in && i < worker->count; i++)
-        worker->slots[i].item->kept = true;
+        keep(run, worker->slots[i].item);
     for (size_t i = 0; worker->step->in && i < worker->count; i++)
         if (i == at)
             leave_in_hand(worker, worker->slots[i].item);
@@ -255,18 +270,18 @@ void leat__settle_stuck(struct leat__worker *worker)
 
 /* --- what nobody has any more --- */
 
-static void settle_one(struct leat__run *run, struct leat__item *item)
+static void settle_one(struct leat__run *run, struct leat__block *item)
 {
-    if (item->pub.error)
+    if (leat__has_failed(item))
         leat__fail_out(run, NULL, item);
     else
         leat__settle(run, NULL, item,
-                     item->skipped ? LEAT__SKIPPED : LEAT__CANCELED);
+                     item->pub.error ? LEAT__SKIPPED : LEAT__CANCELED);
 }
 
 void leat__settle_rest(struct leat__run *run)
 {
-    struct leat__item *item;
+    struct leat__block *item;
 
     for (size_t i = 0; i < run->count; i++) {
         struct leat__step *step = run->steps[i];
@@ -279,7 +294,7 @@ void leat__settle_rest(struct leat__run *run)
 
 void leat__settle_errors(struct leat__run *run)
 {
-    struct leat__item *item;
+    struct leat__block *item;
 
     while (run->errors && leat_try_recv(run->errors->in, &item) == LEAT_OK)
         leat__settle(run, NULL, item, LEAT__FAILED);
@@ -288,10 +303,10 @@ void leat__settle_errors(struct leat__run *run)
 void leat__settle_alive(struct leat__run *run)
 {
     for (size_t i = 0; i < run->in_flight; i++) {
-        struct leat__item *item = leat__block(run, i);
-        if (!item->alive)
+        struct leat__block *item = leat__nth_block(run, i);
+        if (!is_alive(run, item))
             continue;
-        item->kept = true;
+        keep(run, item);
         leat__tell(run, LEAT_EVENT_ABANDON, NULL, item->pub.seq,
                    LEAT_ABANDONED, 0);
         leat__settle(run, NULL, item, LEAT__LEFT);

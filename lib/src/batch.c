@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: MIT */
 #include "run.h"
 #include <stdio.h>
+#include <string.h>
 
 static void judge(struct leat__worker *worker, struct leat__slot *slot,
                   int status)
@@ -45,45 +46,49 @@ static void judge(struct leat__worker *worker, struct leat__slot *slot,
                                      : leat_strstatus(status));
 }
 
+/* When item_timeout is over. */
+static int64_t deadline_of(const struct leat__step *step,
+                           const struct leat__block *item)
+{
+    return step->run->pub.item_timeout && !step->is_errors
+               ? leat__cold(step->run, item)->deadline : LEAT__NEVER;
+}
+
 /* Gives the item to fn. A redo is not counted. */
 static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
 {
     struct leat__step *step = worker->step;
     struct leat__slot *slot = &worker->slots[i];
-    struct leat__item *item = slot->item;
+    struct leat__block *item = slot->item;
     const struct leat_type *type = step->stage.pub.out;
     const void *in = step->is_errors ? &item->pub : item->pub.value;
-    void *out = NULL;
+    void *out = type ? leat__value_at(item, step->value_at) : NULL;
+    int64_t deadline = deadline_of(step, item);
     int status;
 
     if (!slot->given) {
-        if (item->deadline != LEAT__NEVER && !step->is_errors &&
-            leat__now() >= item->deadline) {
+        if (deadline != LEAT__NEVER && leat__now() >= deadline) {
             worker->hand.message[0] = '\0';
             leat_fail(worker->ctx, 0, "older than %.3g s", /* item_timeout */
                       (double)worker->run->pub.item_timeout / (double)LEAT_S);
             judge(worker, slot, LEAT_TIMEOUT);
             slot->verdict = LEAT__FAILED;
+            slot->tries++;
             return;
         }
         slot->given = true;
-        item->tries++;
+        slot->tries++;
     }
     atomic_store_explicit(&worker->seq, item->pub.seq, memory_order_relaxed);
     WATCH_BEFORE(&worker->at);
     atomic_store_explicit(&worker->at, i, memory_order_release);
-    if (type && !(out = leat__item_make(item, type))) {
-        worker->hand.message[0] = '\0';
-        judge(worker, slot, LEAT_NOMEM);
-        return;
-    }
-    status = leat__call(worker, ctx, &item->pub,
-                        step->is_errors ? LEAT__NEVER : item->deadline, in,
-                        out);
-    if (status == LEAT_OK && out)
-        leat__item_keep(item);
-    else
-        leat__item_undo(item);
+    if (out)
+        memset(out, 0, type->size);
+    status = leat__call(worker, ctx, &item->pub, deadline, in, out);
+    if (out && status == LEAT_OK)
+        leat__block_keep(step, item);
+    else if (out)
+        leat__block_undo(step, item);
     judge(worker, slot, status);
 }
 
@@ -96,7 +101,7 @@ static bool is_fine(const struct leat__slot *slot)
 static void take_back(struct leat__worker *worker, struct leat__slot *slot)
 {
     if (slot->verdict == LEAT__DONE && worker->step->stage.pub.out)
-        leat__item_revert(slot->item);
+        leat__block_revert(worker->step, slot->item);
     slot->verdict = LEAT__TODO;
 }
 
@@ -123,7 +128,7 @@ static void fail_all(struct leat__worker *worker, size_t from, size_t to,
         if (slot->verdict != LEAT__TODO)
             continue;
         if (!slot->given)
-            slot->item->tries++;
+            slot->tries++;
         slot->given = true;
         judge(worker, slot, status);
         if (slot->verdict != LEAT__CANCELED)

@@ -321,7 +321,6 @@ static bool map_one(leat_ctx *ctx, struct worker *worker,
     void *out = leat__item_make(item, stage->out);
     int status = LEAT_NOMEM;
 
-    item->tries = 1;
     leat__hand_take(&worker->hand, &item->pub);
     if (out)
         status = stage->fn(ctx, item->pub.value, out, worker->state);

@@ -11,12 +11,12 @@
 #include <string.h>
 
 static const struct leat_type no_type = {.name = "", .size = 0};
-static const struct leat_item no_item = {
+const struct leat_item leat__no_item = {
     .input_type = &no_type, .type = &no_type, .message = ""};
 
 const struct leat_item *leat_ctx_item(leat_ctx *ctx)
 {
-    return ctx && ctx->hand && ctx->hand->item ? ctx->hand->item : &no_item;
+    return ctx && ctx->hand && ctx->hand->item ? ctx->hand->item : &leat__no_item;
 }
 
 void leat_item_set(leat_ctx *ctx, uint64_t seq, unsigned attempts)
@@ -52,26 +52,12 @@ size_t leat__item_room(const struct leat_type *type)
     return aligned(sizeof(struct leat__value)) + aligned(type->size);
 }
 
-size_t leat__item_size(size_t room)
-{
-    return aligned(sizeof(struct leat__item)) +
-           (room > LEAT__ROOM ? 0 : aligned(room)) + sizeof(struct leat__cold);
-}
-
 static void make_empty(struct leat__item *item)
 {
-    item->pub = no_item;
+    item->pub = leat__no_item;
     item->newest = item->making = NULL;
     item->used = 0;
-    item->owns = item->alive = item->skipped = item->kept = false;
-    item->before = item->tries = 0;
-}
-
-void leat__item_init(struct leat__item *item, size_t room)
-{
-    item->room = room > LEAT__ROOM ? 0 : (uint32_t)aligned(room);
-    item->cold = (struct leat__cold *)(void *)(room_of(item) + item->room);
-    make_empty(item);
+    item->before = 0;
 }
 
 void *leat__item_make(struct leat__item *item, const struct leat_type *type)
@@ -99,7 +85,6 @@ void leat__item_keep(struct leat__item *item)
     value->older = item->newest;
     item->newest = value;
     item->making = NULL;
-    item->owns = item->owns || value->type->drop || !in_room(item, value);
     item->pub.value = value->data;
     item->pub.type = value->type;
     if (!item->pub.input) {
@@ -128,36 +113,23 @@ void leat__item_undo(struct leat__item *item)
     end_value(item, value);
 }
 
-void leat__item_revert(struct leat__item *item)
-{
-    struct leat__value *value = item->newest;
-    const struct leat__value *older = value->older;
-
-    item->newest = value->older;
-    item->pub.value = older ? older->data : NULL;
-    item->pub.type = older ? older->type : &no_type;
-    end_value(item, value);
-}
-
 void leat__item_fail(struct leat__item *item, int status, const char *stage,
                      const char *message)
 {
     item->pub.error = status;
     item->pub.stage = stage;
-    item->pub.attempts = item->before + item->tries;
-    snprintf(item->cold->message, sizeof item->cold->message, "%s", message);
-    item->pub.message = item->cold->message;
+    item->pub.attempts = item->before + 1;
+    snprintf(item->message, sizeof item->message, "%s", message);
+    item->pub.message = item->message;
 }
 
 void leat__item_clear(struct leat__item *item)
 {
     leat__item_undo(item);
-    if (item->owns) {
-        while (item->newest) {
-            struct leat__value *value = item->newest;
-            item->newest = value->older;
-            end_value(item, value);
-        }
+    while (item->newest) {
+        struct leat__value *value = item->newest;
+        item->newest = value->older;
+        end_value(item, value);
     }
     make_empty(item);
 }
@@ -191,25 +163,27 @@ struct leat__item *leat__pool_get(struct leat__pool *pool)
     leat__lock(&pool->lock);
     room = pool->room;
     if ((item = pool->free))
-        pool->free = item->cold->next;
+        pool->free = item->next;
     pool->live++;
     leat__unlock(&pool->lock);
     if (item && item->room < room) { /* it has grown since */
         leat__free(item);
         item = NULL;
     }
-    if (!item && (item = leat__alloc(leat__item_size(room))))
-        leat__item_init(item, room);
+    if (!item && (item = leat__alloc(aligned(sizeof *item) + room))) {
+        item->room = (uint32_t)room;
+        make_empty(item);
+    }
     if (!item) {
         leat__lock(&pool->lock);
         pool->live--;
         leat__unlock(&pool->lock);
         return NULL;
     }
-    item->cold->pool = pool;
-    item->cold->base = NULL;
-    WATCH_ATOMIC(item->cold->refs);
-    atomic_init(&item->cold->refs, 1);
+    item->pool = pool;
+    item->base = NULL;
+    WATCH_ATOMIC(item->refs);
+    atomic_init(&item->refs, 1);
     return item;
 }
 
@@ -217,7 +191,7 @@ static void pool_free(struct leat__pool *pool)
 {
     while (pool->free) {
         struct leat__item *item = pool->free;
-        pool->free = item->cold->next;
+        pool->free = item->next;
         leat__free(item);
     }
     leat__mutex_destroy(&pool->lock);
@@ -230,9 +204,9 @@ static void pool_put(struct leat__pool *pool, struct leat__item *item,
     bool last;
 
     leat__lock(&pool->lock);
-    if (pool->room < needed)
+    if (pool->room < needed && needed <= LEAT__ROOM)
         pool->room = needed;
-    item->cold->next = pool->free;
+    item->next = pool->free;
     pool->free = item;
     last = --pool->live == 0 && pool->closed;
     leat__unlock(&pool->lock);
@@ -255,14 +229,14 @@ size_t leat__pool_close(struct leat__pool *pool)
 
 struct leat__item *leat__item_share(struct leat__item *item)
 {
-    struct leat__item *other = leat__pool_get(item->cold->pool);
+    struct leat__item *other = leat__pool_get(item->pool);
 
     if (!other)
         return NULL;
-    atomic_fetch_add_explicit(&item->cold->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&item->refs, 1, memory_order_relaxed);
     other->pub = item->pub; /* the message is item's, which outlives other */
     other->before = item->before;
-    other->cold->base = item;
+    other->base = item;
     return other;
 }
 
@@ -280,17 +254,16 @@ void leat_item_free(struct leat_item *pub)
 {
     struct leat__item *item = leat__item_of(pub), *base;
 
-    for (; item && item->cold->pool; item = base) {
-        struct leat__cold *cold = item->cold;
+    for (; item; item = base) {
         size_t needed;
-        WATCH_BEFORE(&cold->refs);
-        if (atomic_fetch_sub_explicit(&cold->refs, 1, memory_order_acq_rel) > 1)
+        WATCH_BEFORE(&item->refs);
+        if (atomic_fetch_sub_explicit(&item->refs, 1, memory_order_acq_rel) > 1)
             return;
-        WATCH_AFTER(&cold->refs);
-        base = cold->base;
+        WATCH_AFTER(&item->refs);
+        base = item->base;
         needed = needed_by(item);
         leat__item_clear(item);
-        pool_put(cold->pool, item, needed);
+        pool_put(item->pool, item, needed);
     }
 }
 

@@ -1,4 +1,4 @@
-/* item.h - items and the memory they live in.
+/* item.h - items of flow, and the memory they live in.
  *
  * An item is one block: the head, then room in which its values stand one after
  * the other, as each was made. So a value lives as long as what was made of it,
@@ -23,52 +23,31 @@ struct leat__value {
     _Alignas(max_align_t) unsigned char data[];
 };
 
-/* What is seldom needed, behind the room. */
-struct leat__cold {
-    struct leat__pool *pool; /* flow: where it goes back to; NULL: a pipeline's */
-    struct leat__item *base; /* flow: whose values it shares since a tee */
-    atomic_uint refs;        /* flow: 1, and one for each it is the base of */
-    struct leat__item *next; /* in the pool, or in a worker's list */
-    int64_t due;             /* pipeline: of the next attempt */
-    char message[sizeof((struct leat_error *)0)->message];
-};
-
-/* Two cache lines, and the first values in the next one: passing an item to
- * another processor costs as much as the lines that are touched there. */
 struct leat__item {
     struct leat_item pub; /* first: the two are cast to each other */
     struct leat__value *newest;
     struct leat__value *making; /* zeroed, and handed to a function as out */
-    struct leat__cold *cold;
-    uint32_t used, room; /* bytes of the room */
-    bool owns;           /* some value's type has a drop */
-    bool alive;          /* pipeline: made, and not settled yet */
-    bool skipped;        /* pipeline: travels on to keep its place in the order */
-    bool kept;           /* pipeline: a stuck worker may look at it: not cleared */
-    uint32_t tries;      /* calls of the present stage's fn */
-    uint32_t before;     /* attempts of earlier runs */
-    int64_t deadline;    /* pipeline: of item_timeout */
-    uint64_t ticket;     /* pipeline: place in the source's order */
+    uint32_t used, room;     /* bytes of the room */
+    unsigned before;         /* attempts of earlier runs */
+    struct leat__pool *pool; /* where it goes back to */
+    struct leat__item *base; /* whose values it shares since a tee */
+    atomic_uint refs;        /* 1, and one for each it is the base of */
+    struct leat__item *next; /* in the pool */
+    char message[sizeof((struct leat_error *)0)->message];
 };
 
 /* Bytes of room that a value of the type takes. */
 size_t leat__item_room(const struct leat_type *type);
 
-/* Bytes of a block with so much room, and its first initialisation. The block
- * is zeroed memory, aligned to max_align_t. What is more than LEAT__ROOM is not
- * kept in blocks: such a value is allocated when it is made. */
+/* What is more than this is not kept in blocks: such a value is allocated when
+ * it is made. */
 enum { LEAT__ROOM = 1 << 30 };
-size_t leat__item_size(size_t room);
-void leat__item_init(struct leat__item *item, size_t room);
 
 /* Zeroed memory for the next value. NULL: no memory. Then either keep: it is
  * the item's value now, or undo: it is dropped and its room free again. */
 void *leat__item_make(struct leat__item *item, const struct leat_type *type);
 void leat__item_keep(struct leat__item *item);
 void leat__item_undo(struct leat__item *item);
-
-/* Takes the newest value back, as if it had never been kept. */
-void leat__item_revert(struct leat__item *item);
 
 /* Marks it failed. message is copied. */
 void leat__item_fail(struct leat__item *item, int status, const char *stage,
@@ -87,15 +66,8 @@ size_t leat__pool_close(struct leat__pool *pool);
 /* An item with the same values, for another reader. NULL: no memory. */
 struct leat__item *leat__item_share(struct leat__item *item);
 
-/* Its lines are on their way, to be written. */
-static inline void leat__item_prefetch(const struct leat__item *item)
-{
-    const char *line = (const char *)item;
-
-    __builtin_prefetch(line, 1);
-    __builtin_prefetch(line + 64, 1);
-    __builtin_prefetch(line + 128, 1);
-}
+/* An item that is none. */
+extern const struct leat_item leat__no_item;
 
 static inline struct leat__item *leat__item_of(struct leat_item *pub)
 {

@@ -3,6 +3,13 @@
 #include "mem.h"
 #include "run.h"
 
+/* As of flow's items, so that a trace knows them, but nobody owns one. */
+static struct leat_type type_of_blocks(void)
+{
+    return (struct leat_type){.name = leat__item_type.name,
+                              .size = leat__item_type.size};
+}
+
 /* --- one step --- */
 
 static bool worker_make(struct leat__worker *worker, struct leat__run *run,
@@ -27,10 +34,10 @@ static bool worker_make(struct leat__worker *worker, struct leat__run *run,
     WATCH_ATOMIC(worker->settled);
     leat__mutex_init(&worker->call);
     worker->passing = leat__alloc_array(worker->most,
-                                        sizeof(struct leat__item *));
+                                        sizeof(struct leat__block *));
     if (!step->in) {
         worker->slack = leat__alloc_array(worker->most,
-                                          sizeof(struct leat__item *));
+                                          sizeof(struct leat__block *));
         return worker->passing && worker->slack;
     }
     worker->slots = leat__alloc_array(worker->most, sizeof *worker->slots);
@@ -63,6 +70,7 @@ static struct leat__step *step_new(struct leat__run *run,
                                    const struct leat_stage *stage, size_t index)
 {
     struct leat__step *step = leat__alloc(sizeof *step);
+    struct leat_type block_type = type_of_blocks();
     bool made;
 
     if (!step)
@@ -79,7 +87,7 @@ static struct leat__step *step_new(struct leat__run *run,
     step->workers = leat__alloc_lines(step->stage.pub.workers *
                                       sizeof *step->workers);
     if (index > 0)
-        step->in = leat_chan_new(stage->name, &leat__item_type,
+        step->in = leat_chan_new(stage->name, &block_type,
                                  step->stage.pub.capacity);
     made = step->workers && (step->in || index == 0);
     for (unsigned i = 0; made && i < step->stage.pub.workers; i++)
@@ -102,6 +110,7 @@ static bool make_steps(struct leat__run *run)
         run->steps[i]->next = run->steps[i + 1];
         for (size_t j = i + 1; j < run->count; j++)
             run->steps[i]->order_ahead |= run->steps[j]->stage.pub.ordered;
+        run->ordered |= run->steps[i]->stage.pub.ordered;
     }
     if (!run->pub.errors.fn)
         return true;
@@ -124,23 +133,23 @@ static size_t in_flight(const struct leat__run *run)
 
 static bool make_items(struct leat__run *run)
 {
-    size_t room = 0, line = LEAT__LINE;
+    struct leat_type block_type = type_of_blocks();
+    size_t line = LEAT__LINE;
     uintptr_t at;
 
     run->in_flight = in_flight(run);
-    for (size_t i = 0; i + 1 < run->count; i++)
-        room += leat__item_room(run->steps[i]->stage.pub.out);
-    run->block_size = (leat__item_size(room) + line - 1) / line * line;
+    if (run->in_flight == SIZE_MAX || !leat__block_layout(run))
+        return false;
     run->memory = leat__alloc_array(run->in_flight + 1, run->block_size);
-    run->pool = leat_chan_new("pool", &leat__item_type, run->in_flight);
+    run->pool = leat_chan_new("pool", &block_type, run->in_flight);
     if (!run->memory || !run->pool)
         return false;
     at = ((uintptr_t)run->memory + line - 1) / line * line;
     run->blocks = (unsigned char *)run->memory +
                   (at - (uintptr_t)run->memory);
     for (size_t i = 0; i < run->in_flight; i++) {
-        struct leat__item *item = leat__block(run, i);
-        leat__item_init(item, room);
+        struct leat__block *item = leat__nth_block(run, i);
+        leat__block_init(run, item);
         if (leat_try_send(run->pool, &item) != LEAT_OK)
             return false;
     }
@@ -151,7 +160,7 @@ static bool make_orders(struct leat__run *run)
 {
     for (size_t i = 1; i + 1 < run->count; i++)
         if (run->steps[i]->stage.pub.ordered &&
-            !(run->steps[i]->order = leat__order_new(run->in_flight)))
+            !(run->steps[i]->order = leat__order_new(run)))
             return false;
     return true;
 }
@@ -200,6 +209,7 @@ struct leat__run *leat__run_new(leat_ctx *ctx,
     atomic_init(&run->refs, 1);
     atomic_init(&run->wake, LEAT__NEVER);
     WATCH_ATOMIC(run->refs);
+    WATCH_ATOMIC(run->identified);
     WATCH_ATOMIC(run->seq);
     WATCH_ATOMIC(run->ticket);
     WATCH_ATOMIC(run->settled);
@@ -233,7 +243,7 @@ void leat__run_release(void *arg)
         return;
     WATCH_AFTER(&run->refs);
     for (size_t i = 0; run->blocks && i < run->in_flight; i++)
-        leat__item_clear(leat__block(run, i));
+        leat__block_clear(run, leat__nth_block(run, i));
     for (size_t i = 0; i < run->count; i++)
         step_free(run->steps[i]);
     step_free(run->errors);

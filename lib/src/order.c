@@ -18,25 +18,27 @@
 
 struct leat__order {
     pthread_mutex_t lock; /* protects all below */
+    const struct leat__run *run;
     size_t window;
-    struct leat__item **slots; /* of the ticket, modulo window; NULL: not here */
+    struct leat__block **slots; /* of the ticket, modulo window; NULL: not here */
     uint64_t next;             /* ticket to pass on */
     size_t waiting;
     bool busy;                 /* a worker is passing on */
 };
 
-struct leat__order *leat__order_new(size_t window)
+struct leat__order *leat__order_new(const struct leat__run *run)
 {
     struct leat__order *order = leat__alloc(sizeof *order);
 
     if (!order)
         return NULL;
-    order->slots = leat__alloc_array(window, sizeof(struct leat__item *));
+    order->slots = leat__alloc_array(run->in_flight, sizeof(struct leat__block *));
     if (!order->slots) {
         leat__free(order);
         return NULL;
     }
-    order->window = window;
+    order->run = run;
+    order->window = run->in_flight;
     leat__mutex_init(&order->lock);
     return order;
 }
@@ -51,9 +53,9 @@ void leat__order_free(struct leat__order *order)
 }
 
 /* The next in order; with gaps, the next that is there. NULL: none. */
-static struct leat__item *next_locked(struct leat__order *order, bool gaps)
+static struct leat__block *next_locked(struct leat__order *order, bool gaps)
 {
-    struct leat__item *item, **slot;
+    struct leat__block *item, **slot;
 
     for (;;) {
         slot = &order->slots[order->next % order->window];
@@ -63,7 +65,7 @@ static struct leat__item *next_locked(struct leat__order *order, bool gaps)
     }
     if (item) {
         *slot = NULL;
-        order->next = item->ticket + 1;
+        order->next = leat__cold(order->run, item)->ticket + 1;
         order->waiting--;
     }
     return item;
@@ -72,7 +74,7 @@ static struct leat__item *next_locked(struct leat__order *order, bool gaps)
 static void pass_on(struct leat__worker *worker, bool gaps)
 {
     struct leat__order *order = worker->step->order;
-    struct leat__item *items[LEAT__MOST];
+    struct leat__block *items[LEAT__MOST];
     size_t count;
 
     leat__lock(&order->lock);
@@ -91,13 +93,13 @@ static void pass_on(struct leat__worker *worker, bool gaps)
     leat__unlock(&order->lock);
 }
 
-void leat__order_put(struct leat__worker *worker, struct leat__item *item)
+void leat__order_put(struct leat__worker *worker, struct leat__block *item)
 {
     struct leat__order *order = worker->step->order;
-    struct leat__item **slot;
+    struct leat__block **slot;
 
     leat__lock(&order->lock);
-    slot = &order->slots[item->ticket % order->window];
+    slot = &order->slots[leat__cold(order->run, item)->ticket % order->window];
     assert(!*slot);
     *slot = item;
     order->waiting++;
@@ -110,9 +112,9 @@ void leat__order_flush(struct leat__worker *worker)
     pass_on(worker, true);
 }
 
-struct leat__item *leat__order_take(struct leat__order *order)
+struct leat__block *leat__order_take(struct leat__order *order)
 {
-    struct leat__item *item;
+    struct leat__block *item;
 
     leat__lock(&order->lock);
     item = next_locked(order, true);

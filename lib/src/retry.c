@@ -72,13 +72,15 @@ static bool spend(struct leat__step *step)
     return may;
 }
 
-bool leat__worth_retry(struct leat__worker *worker, struct leat__item *item)
+bool leat__worth_retry(struct leat__worker *worker, struct leat__slot *slot)
 {
     const struct leat_retry *retry = &worker->step->stage.pub.retry;
 
-    return item->tries < retry->attempts &&
+    const struct leat__run *run = worker->run;
+
+    return slot->tries < retry->attempts &&
            leat__ctx_status(worker->ctx) == LEAT_OK &&
-           (worker->step->is_errors || item->deadline == LEAT__NEVER ||
-            leat__now() < item->deadline) &&
+           (worker->step->is_errors || !run->pub.item_timeout ||
+            leat__now() < leat__cold(run, slot->item)->deadline) &&
            spend(worker->step);
 }

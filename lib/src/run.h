@@ -12,6 +12,7 @@
  *   order.c      puts items back into the order of the source
  *   threshold.c  whether too many have failed
  *   monitor.c    watches the time: drain, cancel, interrupt, abandon, tick
+ *   block.[hc]   the items
  *   account.c    counts, events, troubles; whether it all adds up
  *
  * A step is a stage of the run with what it needs: its input channel, its
@@ -27,6 +28,7 @@
 #ifndef LEAT__RUN_H
 #define LEAT__RUN_H
 
+#include "block.h"
 #include "chan.h"
 #include "ctx.h"
 #include "group.h"
@@ -72,9 +74,10 @@ enum leat__verdict {
 };
 
 struct leat__slot {
-    struct leat__item *item;
+    struct leat__block *item;
     enum leat__verdict verdict;
-    bool given; /* to fn, at least once: it counts as in */
+    bool given;     /* to fn, at least once in this turn */
+    unsigned tries; /* calls of fn, in all */
     int error;  /* of LEAT__RETRY and LEAT__FAILED */
 };
 
@@ -99,12 +102,12 @@ struct leat__worker {
     struct leat__hand hand;
     void *state; /* of the resource */
     bool opened;
-    struct leat__item *later; /* to be tried again, the soonest first */
+    struct leat__block *later; /* to be tried again, the soonest first */
     size_t most;              /* slots there are */
     struct leat__slot *slots;
     leat__message *messages;  /* most: of the slots that failed */
-    struct leat__item **passing; /* most: what comes in, then what goes on */
-    struct leat__item **slack;   /* most: a source's empty items */
+    struct leat__block **passing; /* most: what comes in, then what goes on */
+    struct leat__block **slack;   /* most: a source's empty items */
     size_t count;     /* slots in use; settled before INSIDE */
     unsigned depth;   /* how many to take at a time */
 
@@ -126,6 +129,7 @@ struct leat__step {
     struct leat__stage stage;
     struct leat__run *run;
     size_t index;
+    size_t value_at;             /* in a block: of what it makes */
     leat_chan *in;               /* NULL: the source */
     struct leat__step *next;     /* NULL: the sink, or the errors' sink */
     struct leat__worker *workers;
@@ -153,7 +157,11 @@ struct leat__run {
     size_t in_flight;
     void *memory;          /* of the blocks */
     unsigned char *blocks; /* in_flight items of block_size bytes */
-    size_t block_size;
+    size_t block_size, cold_at;
+    bool owns;       /* some value has a drop */
+    bool ordered;    /* some stage is */
+    bool kept_some;  /* the monitor: some block is kept */
+    atomic_bool identified; /* some item brought attempts of its own */
     _Atomic uint64_t seq, ticket;
     int64_t started;
     struct leat__counts settled; /* what the monitor settles */
@@ -177,8 +185,8 @@ struct leat__run {
 /* What became of an item, for the total. by NULL: the monitor does it. The
  * item is empty afterwards and wants to be recycled. */
 void leat__settle(struct leat__run *run, struct leat__worker *by,
-                  struct leat__item *item, enum leat__verdict verdict);
-void leat__recycle(struct leat__run *run, struct leat__item **items,
+                  struct leat__block *item, enum leat__verdict verdict);
+void leat__recycle(struct leat__run *run, struct leat__block **items,
                    size_t count); /* back into the pool */
 void leat__tell(struct leat__run *run, enum leat_event_kind kind,
                 const struct leat__worker *by, uint64_t seq, int status,
@@ -204,10 +212,10 @@ struct leat__run *leat__run_new(leat_ctx *ctx,
                                 size_t count);
 void leat__run_release(void *run); /* gives up one of its refs */
 
-static inline struct leat__item *leat__block(const struct leat__run *run,
+static inline struct leat__block *leat__nth_block(const struct leat__run *run,
                                              size_t i)
 {
-    return (struct leat__item *)(void *)(run->blocks + i * run->block_size);
+    return (struct leat__block *)(void *)(run->blocks + i * run->block_size);
 }
 
 /* pipeline.c. Ends the run before its time; the first reason stays. */
@@ -226,7 +234,7 @@ void leat__step_leave(struct leat__step *step, struct leat__worker *worker);
 void leat__unwanted(struct leat__step *step);
 /* A failed item to the sink of failed items, or settled. */
 void leat__fail_out(struct leat__run *run, struct leat__worker *by,
-                    struct leat__item *item);
+                    struct leat__block *item);
 
 /* monitor.c: tells what it has in hand, unless that was told before. */
 void leat__note(struct leat__worker *worker, int status);
@@ -261,23 +269,23 @@ int leat__begin(struct leat__worker *worker, leat_ctx *ctx);
 int leat__end(struct leat__worker *worker, leat_ctx *ctx, int status);
 
 /* retry.c */
-bool leat__worth_retry(struct leat__worker *worker, struct leat__item *item);
+bool leat__worth_retry(struct leat__worker *worker, struct leat__slot *slot);
 int64_t leat__backoff(const struct leat__worker *worker, uint64_t seq,
                       unsigned tries);
 void leat__budget_init(struct leat__step *step);
 
 /* order.c */
-struct leat__order *leat__order_new(size_t window);
+struct leat__order *leat__order_new(const struct leat__run *run);
 void leat__order_free(struct leat__order *order);
 /* Puts an item in; then whatever is next in order is passed on, by this worker
  * or by the one that is at it. */
-void leat__order_put(struct leat__worker *worker, struct leat__item *item);
+void leat__order_put(struct leat__worker *worker, struct leat__block *item);
 void leat__order_flush(struct leat__worker *worker); /* at the end: gaps, too */
 /* What an abandoned end leaves behind, one by one; NULL: none. */
-struct leat__item *leat__order_take(struct leat__order *order);
+struct leat__block *leat__order_take(struct leat__order *order);
 
 /* worker.c: what the ordered and the plain way out share. */
-void leat__pass_on(struct leat__worker *worker, struct leat__item **items,
+void leat__pass_on(struct leat__worker *worker, struct leat__block **items,
                    size_t count);
 
 /* threshold.c */

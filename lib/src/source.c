@@ -10,55 +10,59 @@
  * sent still.
  * SPDX-License-Identifier: MIT */
 #include "run.h"
+#include <string.h>
 
-static void give_identity(struct leat__worker *worker, struct leat__item *item)
+static void give_identity(struct leat__worker *worker, struct leat__block *item)
 {
-    leat__item_keep(item);
+    struct leat__run *run = worker->run;
+
+    leat__block_keep(worker->step, item);
     if (worker->hand.identified) {
         item->pub.seq = worker->hand.seq;
-        item->before = worker->hand.attempts;
+        item->pub.attempts = worker->hand.attempts;
+        atomic_store_explicit(&run->identified, true, memory_order_relaxed);
     }
-    item->pub.attempts = item->before;
+    if (atomic_load_explicit(&run->identified, memory_order_relaxed))
+        leat__cold(run, item)->before = item->pub.attempts;
 }
 
 /* From here on it must be settled. Outside: an abandoned worker's are not. */
-static void bring_to_life(struct leat__worker *worker, struct leat__item *item)
+static void bring_to_life(struct leat__worker *worker, struct leat__block *item)
 {
     struct leat__run *run = worker->run;
     int64_t timeout = run->pub.item_timeout;
 
-    item->alive = true;
-    item->ticket = atomic_fetch_add_explicit(&run->ticket, 1,
-                                             memory_order_relaxed);
-    item->deadline = timeout ? leat__after(leat__now(), timeout) : LEAT__NEVER;
+    if (run->ordered)
+        leat__cold(run, item)->ticket = atomic_fetch_add_explicit(
+            &run->ticket, 1, memory_order_relaxed);
+    if (timeout)
+        leat__cold(run, item)->deadline = leat__after(leat__now(), timeout);
     leat__count(&worker->counts.in);
     leat__count(&worker->counts.ok);
     leat__count(&worker->settled.in);
 }
 
 /* One call of fn: LEAT_OK, and the item is made; or the status. */
-static int make(struct leat__worker *worker, struct leat__item *item)
+static int make(struct leat__worker *worker, struct leat__block *item)
 {
-    const struct leat_type *type = worker->step->stage.pub.out;
-    void *out;
+    void *out = leat__value_at(item, worker->step->value_at);
     int status;
 
     item->pub.seq = atomic_fetch_add_explicit(&worker->run->seq, 1,
                                               memory_order_relaxed);
     atomic_store_explicit(&worker->seq, item->pub.seq, memory_order_relaxed);
-    if (!(out = leat__item_make(item, type)))
-        return LEAT_NOMEM;
+    memset(out, 0, worker->step->stage.pub.out->size);
     status = leat__call(worker, worker->pause, &item->pub, LEAT__NEVER, NULL,
                         out);
     if (status == LEAT_OK)
         give_identity(worker, item);
     else
-        leat__item_undo(item);
+        leat__block_undo(worker->step, item);
     return status;
 }
 
 /* A filtered one counts as read. */
-static void skip(struct leat__worker *worker, struct leat__item *item)
+static void skip(struct leat__worker *worker, struct leat__block *item)
 {
     leat__count(&worker->counts.in);
     leat__count(&worker->counts.skipped);
@@ -70,7 +74,7 @@ static void skip(struct leat__worker *worker, struct leat__item *item)
  * says why no more. */
 static size_t make_batch(struct leat__worker *worker, size_t count, int *status)
 {
-    struct leat__item **items = worker->passing;
+    struct leat__block **items = worker->passing;
     bool tx = worker->step->stage.pub.resource, fine;
     size_t made = 0;
 
@@ -158,7 +162,7 @@ int leat__source(leat_ctx *ctx, void *arg)
             if (status != LEAT_OK)
                 break;
             for (size_t i = 0; i < empty; i++)
-                leat__item_prefetch(worker->slack[i]);
+                leat__block_prefetch(worker->slack[i]);
         }
         used = empty < batch ? empty : batch;
         for (size_t i = 0; i < used; i++)

@@ -16,24 +16,33 @@ enum { SHORT = 25000, LONG = 100000 }; /* ns for one turn */
 
 /* --- taking --- */
 
-static void take_slot(struct leat__worker *worker, struct leat__item *item)
+static void take_slot(struct leat__worker *worker, struct leat__block *item,
+                      unsigned tries)
 {
     struct leat__slot *slot = &worker->slots[worker->count++];
-    bool passes = !worker->step->is_errors && (item->pub.error || item->skipped);
+    bool passes = !worker->step->is_errors && item->pub.error;
 
     slot->item = item;
     slot->verdict = passes ? LEAT__PASSED : LEAT__TODO;
     slot->given = false;
+    slot->tries = tries;
+}
+
+/* When the first of those that wait for another attempt is due. */
+static int64_t soonest(const struct leat__worker *worker)
+{
+    return leat__cold(worker->run, worker->later)->due;
 }
 
 static void take_due(struct leat__worker *worker, size_t want)
 {
     int64_t now = leat__now();
 
-    while (worker->later && worker->later->cold->due <= now && worker->count < want) {
-        struct leat__item *item = worker->later;
-        worker->later = item->cold->next;
-        take_slot(worker, item);
+    while (worker->later && soonest(worker) <= now && worker->count < want) {
+        struct leat__block *item = worker->later;
+        struct leat__cold *cold = leat__cold(worker->run, item);
+        worker->later = cold->next;
+        take_slot(worker, item, cold->tries);
     }
 }
 
@@ -49,9 +58,9 @@ static int receive(struct leat__worker *worker, leat_ctx *ctx, size_t want,
     if (status != LEAT_OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        leat__item_prefetch(worker->passing[i]);
+        leat__block_prefetch(worker->passing[i]);
     for (size_t i = 0; i < count; i++)
-        take_slot(worker, worker->passing[i]);
+        take_slot(worker, worker->passing[i], 0);
     return status;
 }
 
@@ -81,12 +90,11 @@ static int take(struct leat__worker *worker)
             if (worker->count > 0)
                 return LEAT_OK;
             ctx = worker->pause;
-            leat__ctx_rearm(ctx, worker->later->cold->due);
+            leat__ctx_rearm(ctx, soonest(worker));
         }
         status = receive(worker, ctx, want, stage->workers);
         if (status == LEAT_CLOSED && worker->later) /* wait for those, then */
-            status = leat_sleep(worker->ctx,
-                                worker->later->cold->due - leat__now());
+            status = leat_sleep(worker->ctx, soonest(worker) - leat__now());
         if (status == LEAT_OK && worker->count == 0)
             continue;
         if (status == LEAT_OK && stage->linger && worker->count < want)
@@ -101,7 +109,7 @@ static int take(struct leat__worker *worker)
 /* --- passing on --- */
 
 void leat__fail_out(struct leat__run *run, struct leat__worker *by,
-                    struct leat__item *item)
+                    struct leat__block *item)
 {
     if (run->errors && leat_send(run->late, run->errors->in, &item) == LEAT_OK)
         return;
@@ -110,21 +118,21 @@ void leat__fail_out(struct leat__run *run, struct leat__worker *by,
 }
 
 /* What becomes of an item that the next stage cannot have. */
-static void give_up(struct leat__worker *worker, struct leat__item *item,
+static void give_up(struct leat__worker *worker, struct leat__block *item,
                     bool unwanted)
 {
     struct leat__run *run = worker->run;
 
-    if (item->pub.error) {
+    if (leat__has_failed(item)) {
         leat__fail_out(run, worker, item);
         return;
     }
     leat__settle(run, worker, item,
-                 unwanted || item->skipped ? LEAT__SKIPPED : LEAT__CANCELED);
+                 unwanted || item->pub.error ? LEAT__SKIPPED : LEAT__CANCELED);
     leat__recycle(run, &item, 1);
 }
 
-static void send_on(struct leat__worker *worker, struct leat__item **items,
+static void send_on(struct leat__worker *worker, struct leat__block **items,
                     size_t count)
 {
     size_t moved = count;
@@ -140,26 +148,26 @@ static void send_on(struct leat__worker *worker, struct leat__item **items,
 }
 
 /* At the end of the line. */
-static void settle_all(struct leat__worker *worker, struct leat__item **items,
+static void settle_all(struct leat__worker *worker, struct leat__block **items,
                        size_t count)
 {
     size_t settled = 0;
 
     for (size_t i = 0; i < count; i++) {
-        struct leat__item *item = items[i];
-        if (item->pub.error && !worker->step->is_errors) {
+        struct leat__block *item = items[i];
+        if (leat__has_failed(item) && !worker->step->is_errors) {
             leat__fail_out(worker->run, worker, item);
             continue;
         }
         leat__settle(worker->run, worker, item,
                      worker->step->is_errors ? LEAT__FAILED
-                     : item->skipped         ? LEAT__SKIPPED : LEAT__DONE);
+                     : item->pub.error       ? LEAT__SKIPPED : LEAT__DONE);
         items[settled++] = item;
     }
     leat__recycle(worker->run, items, settled);
 }
 
-void leat__pass_on(struct leat__worker *worker, struct leat__item **items,
+void leat__pass_on(struct leat__worker *worker, struct leat__block **items,
                    size_t count)
 {
     size_t kept = 0;
@@ -171,7 +179,7 @@ void leat__pass_on(struct leat__worker *worker, struct leat__item **items,
         return;
     }
     for (size_t i = 0; i < count; i++) /* who only kept a place in the order */
-        if (items[i]->skipped && !worker->step->order_ahead)
+        if (items[i]->pub.error == LEAT_SKIP && !worker->step->order_ahead)
             give_up(worker, items[i], true);
         else
             items[kept++] = items[i];
@@ -183,25 +191,35 @@ void leat__pass_on(struct leat__worker *worker, struct leat__item **items,
 
 static void keep_for_later(struct leat__worker *worker, struct leat__slot *slot)
 {
-    struct leat__item *item = slot->item, **at = &worker->later;
+    struct leat__block *item = slot->item, **at = &worker->later;
+    struct leat__cold *cold = leat__cold(worker->run, item);
 
     int64_t due = leat__after(leat__now(), leat__backoff(worker, item->pub.seq,
-                                                         item->tries));
+                                                         slot->tries));
 
-    while (*at && (*at)->cold->due <= due)
-        at = &(*at)->cold->next;
-    item->cold->due = due;
-    item->cold->next = *at;
+    while (*at && leat__cold(worker->run, *at)->due <= due)
+        at = &leat__cold(worker->run, *at)->next;
+    cold->tries = slot->tries;
+    cold->due = due;
+    cold->next = *at;
     *at = item;
     leat__count(&worker->counts.retried);
     leat__tell(worker->run, LEAT_EVENT_RETRY, worker, item->pub.seq,
                slot->error, 0);
 }
 
+/* Attempts of earlier runs. */
+static unsigned before(const struct leat__run *run,
+                       const struct leat__block *item)
+{
+    return atomic_load_explicit(&run->identified, memory_order_relaxed)
+               ? leat__cold(run, item)->before : 0;
+}
+
 static void fail(struct leat__worker *worker, struct leat__slot *slot)
 {
     struct leat__step *step = worker->step;
-    struct leat__item *item = slot->item;
+    struct leat__block *item = slot->item;
     const char *name = step->stage.pub.name;
     const char *message = worker->messages[slot - worker->slots];
 
@@ -210,7 +228,8 @@ static void fail(struct leat__worker *worker, struct leat__slot *slot)
         leat__stop(worker->run, slot->error, name, message);
         return;
     }
-    leat__item_fail(item, slot->error, name, message);
+    leat__block_fail(step, item, slot->error,
+                     slot->tries + before(worker->run, item), message);
     leat__tell(worker->run, LEAT_EVENT_FAIL, worker, item->pub.seq,
                slot->error, 0);
     leat__threshold_count(worker->run, true, name);
@@ -222,17 +241,17 @@ static void fail(struct leat__worker *worker, struct leat__slot *slot)
 static bool conclude(struct leat__worker *worker, struct leat__slot *slot)
 {
     struct leat__step *step = worker->step;
-    struct leat__item *item = slot->item;
+    struct leat__block *item = slot->item;
 
     if (slot->verdict == LEAT__RETRY) {
-        if (leat__worth_retry(worker, item)) {
+        if (leat__worth_retry(worker, slot)) {
             keep_for_later(worker, slot);
             return false;
         }
         slot->verdict = leat__ctx_status(worker->ctx) == LEAT_OK
                             ? LEAT__FAILED : LEAT__CANCELED;
     }
-    if (slot->given || item->tries > 0) /* to fn, now or before */
+    if (slot->tries > 0) /* it was given to fn, now or before */
         leat__count(&worker->counts.in);
     switch (slot->verdict) {
     case LEAT__PASSED:
@@ -240,7 +259,7 @@ static bool conclude(struct leat__worker *worker, struct leat__slot *slot)
     case LEAT__DONE:
         leat__count(&worker->counts.ok);
         if (!step->is_errors)
-            item->pub.attempts = item->before + item->tries;
+            item->pub.attempts = slot->tries + before(worker->run, item);
         break;
     case LEAT__FAILED:
         fail(worker, slot);
@@ -248,15 +267,14 @@ static bool conclude(struct leat__worker *worker, struct leat__slot *slot)
     case LEAT__UNWANTED:
     case LEAT__SKIPPED:
         leat__count(&worker->counts.skipped);
-        item->skipped = !step->is_errors;
+        item->pub.error = step->is_errors ? item->pub.error : LEAT_SKIP;
         break;
     default: /* the run has ended, or nothing more is wanted */
-        if (slot->given || item->tries > 0)
+        if (slot->tries > 0)
             leat__count(&worker->counts.canceled);
         give_up(worker, item, atomic_load(&step->unwanted));
         return false;
     }
-    item->tries = 0;
     return true;
 }
 
@@ -269,7 +287,7 @@ static void conclude_all(struct leat__worker *worker)
         if (worker->slots[i].verdict == LEAT__UNWANTED)
             leat__unwanted(step);
     for (size_t i = 0; i < worker->count; i++) {
-        struct leat__item *item = worker->slots[i].item;
+        struct leat__block *item = worker->slots[i].item;
         if (!conclude(worker, &worker->slots[i]))
             continue;
         if (step->order)
@@ -372,8 +390,8 @@ void leat__step_leave(struct leat__step *step, struct leat__worker *worker)
 static void cancel_later(struct leat__worker *worker)
 {
     while (worker->later) {
-        struct leat__item *item = worker->later;
-        worker->later = item->cold->next;
+        struct leat__block *item = worker->later;
+        worker->later = leat__cold(worker->run, item)->next;
         leat__count(&worker->counts.in);
         leat__count(&worker->counts.canceled);
         if (worker->step->is_errors)
