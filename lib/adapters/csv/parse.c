@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: MIT */
 #include "place.h"
 #include "split.h"
+#include "utf8.h"
 #include <csv.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -39,8 +40,8 @@ static void fault(struct parser *p, size_t field, int status,
 static void fault(struct parser *p, size_t field, int status,
                   const char *format, ...)
 {
-    const char *name =
-        field < p->names.count ? p->names.fields[field].text : NULL;
+    const char *name = field < p->names.count ? p->names.fields[field].text
+                                              : NULL;
     char place[LEAT__PLACE], why[100];
     va_list args;
 
@@ -56,42 +57,11 @@ static void fault(struct parser *p, size_t field, int status,
 
 /* --- one field --- */
 
-/* How many bytes of well-formed UTF-8 text begins with (RFC 3629). */
-static size_t utf8_span(const unsigned char *text, size_t len)
-{
-    size_t at = 0;
-
-    while (at < len) {
-        unsigned char first = text[at], low = 0x80, high = 0xBF;
-        size_t more = first < 0x80 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2
-                                                                         : 3;
-
-        if ((first >= 0x80 && first < 0xC2) || first > 0xF4 || len - at <= more)
-            return at;
-        if (first == 0xE0)
-            low = 0xA0; /* less would be overlong */
-        else if (first == 0xED)
-            high = 0x9F; /* above are surrogates */
-        else if (first == 0xF0)
-            low = 0x90;
-        else if (first == 0xF4)
-            high = 0x8F; /* above there is no Unicode */
-        for (size_t i = 1; i <= more; i++) {
-            if (text[at + i] < low || text[at + i] > high)
-                return at;
-            low = 0x80;
-            high = 0xBF;
-        }
-        at += more + 1;
-    }
-    return at;
-}
-
 static void take_field(void *text, size_t len, void *arg)
 {
     struct parser *p = arg;
     const char *nul = len > 0 ? memchr(text, '\0', len) : NULL;
-    size_t good = utf8_span(text, len);
+    size_t good = leat__utf8_span(text, len);
 
     if (p->status != LEAT_OK)
         return;
@@ -112,8 +82,7 @@ static void take_row(int end, void *arg)
     struct parser *p = arg;
 
     if (end == '\r' || end == '\n') /* else the record has ended */
-        fault(p, p->count > 0 ? p->count - 1 : 0, EILSEQ,
-              "a %s outside quotes",
+        fault(p, p->count > 0 ? p->count - 1 : 0, EILSEQ, "a %s outside quotes",
               end == '\r' ? "carriage return" : "line feed");
 }
 
@@ -213,7 +182,8 @@ static int parse(leat_ctx *ctx, const void *in, void *out, void *arg)
         free(p->fields);
         return p->status;
     }
-    *row = (struct leat_csv_row){.fields = p->fields, .count = p->count,
+    *row = (struct leat_csv_row){.fields = p->fields,
+                                 .count = p->count,
                                  .file = p->record->file,
                                  .line = p->record->line};
     return LEAT_OK;
@@ -257,7 +227,8 @@ static int read_first(leat_ctx *ctx, struct parser *p)
                      ? LEAT_OK
                      : leat_fail(ctx, LEAT_INVALID,
                                  "%s: cannot be read twice, columns must be "
-                                 "given", csv->path);
+                                 "given",
+                                 csv->path);
     else if ((status = leat__split_next(ctx, &split, &first)) == LEAT_OK &&
              (status = parse(ctx, &first, &p->names, p)) == LEAT_OK)
         p->columns = p->names.count;

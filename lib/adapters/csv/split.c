@@ -1,8 +1,8 @@
 /* split.c - cuts a CSV file into records.
  *
  * A line feed ends a record unless it stands in quotes, so one pass over the
- * bytes with five states is enough to know where a record ends; what is in it is
- * not looked at here.
+ * bytes with a handful of states is enough to know where a record ends; what is
+ * in it is not looked at here.
  *
  * A quote in the wrong place makes that pass worthless from there on: nobody
  * knows which line feeds are in quotes any more. Then the record is its first
@@ -12,8 +12,8 @@
  * well (it ends inside the quotes, or has the bad quote in it), so the parser
  * finds the fault by itself.
  *
- * Lines that were taken in are scanned twice then, but not more often: between a
- * quote that opens and the place where it turns out to be broken, quotes come
+ * Lines that were taken in are scanned twice then, but not more often: between
+ * a quote that opens and the place where it turns out to be broken, quotes come
  * in pairs only, and a record that begins among them cannot open a quote that
  * stays open to the end of its line.
  * SPDX-License-Identifier: MIT */
@@ -222,8 +222,7 @@ static int check(leat_ctx *ctx, struct leat__split *split,
     split->delimiter = csv->delimiter ? csv->delimiter : ',';
     split->limit = csv->max_record ? csv->max_record : usual;
     if (strchr("\"\r\n", split->delimiter) || split->limit > most)
-        return leat_fail(ctx, LEAT_INVALID, "%s: not a CSV dialect",
-                         csv->path);
+        return leat_fail(ctx, LEAT_INVALID, "%s: not a CSV dialect", csv->path);
     return LEAT_OK;
 }
 
@@ -252,8 +251,7 @@ static int start(leat_ctx *ctx, struct leat__split *split)
         status = fill(ctx, split);
     if (status != LEAT_OK)
         return status;
-    if (split->end >= sizeof bom &&
-        memcmp(split->buffer, bom, sizeof bom) == 0)
+    if (split->end >= sizeof bom && memcmp(split->buffer, bom, sizeof bom) == 0)
         split->begin = sizeof bom;
     while (split->begin == split->end && !split->at_end)
         if ((status = fill(ctx, split)) != LEAT_OK)

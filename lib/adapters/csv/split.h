@@ -8,14 +8,14 @@
 struct leat__split {
     const struct leat_csv *csv;
     int fd;
-    bool is_file; /* a regular file, which can be read again */
-    bool at_end;  /* of the file */
+    bool is_file;  /* a regular file, which can be read again */
+    bool at_end;   /* of the file */
     bool skipping; /* the rest of a line that is too long */
     char *buffer;
     size_t room, begin, end; /* bytes begin .. end of the buffer are not cut */
     size_t limit;            /* most bytes in a record */
     char delimiter;
-    uint64_t line;           /* of the byte at begin */
+    uint64_t line; /* of the byte at begin */
 };
 
 /* Opens the file and reads its first block. Positive: errno, ENODATA: empty;

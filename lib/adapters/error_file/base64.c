@@ -1,6 +1,8 @@
 /* base64.c - bytes as text (RFC 4648, padded), and back.
  * SPDX-License-Identifier: MIT */
 #include "line.h"
+#include <errno.h>
+#include <leat/status.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,26 +54,27 @@ static bool put_four(const char *text, size_t count, char *out)
     return true;
 }
 
-char *leat__from_base64(const char *text, size_t *len)
+int leat__from_base64(const char *text, char **bytes, size_t *len)
 {
     size_t count = strlen(text), pad = 0, at = 0;
-    char *bytes;
+    char *out;
 
     if (count % 4 != 0)
-        return NULL;
+        return EBADMSG;
     while (pad < 2 && pad < count && text[count - 1 - pad] == '=')
         pad++;
-    if (!(bytes = malloc(count / 4 * 3 + 1)))
-        return NULL;
+    if (!(out = malloc(count / 4 * 3 + 1)))
+        return LEAT_NOMEM;
     for (size_t i = 0; i < count; i += 4) {
         size_t used = i + 4 < count ? 4 : 4 - pad;
-        if (!put_four(text + i, used, bytes + at)) {
-            free(bytes);
-            return NULL;
+        if (!put_four(text + i, used, out + at)) {
+            free(out);
+            return EBADMSG;
         }
         at += used - 1;
     }
-    bytes[at] = '\0';
+    out[at] = '\0';
+    *bytes = out;
     *len = at;
-    return bytes;
+    return LEAT_OK;
 }

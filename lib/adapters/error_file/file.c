@@ -100,8 +100,8 @@ int leat__file_fail(leat_ctx *ctx, int error, const char *path,
     size_t len = strlen(path);
     bool is_long = len > 120;
 
-    return leat_fail(ctx, error, "%s%s: cannot %s: %s", is_long ? "..." : "",
-                     is_long ? path + len - 117 : path, what,
-                     error == EBUSY ? "another run has it"
-                                    : leat_strstatus(error));
+    return leat_fail(
+        ctx, error, "%s%s: cannot %s: %s", is_long ? "..." : "",
+        is_long ? path + len - 117 : path, what,
+        error == EBUSY ? "another run has it" : leat_strstatus(error));
 }

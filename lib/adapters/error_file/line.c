@@ -37,6 +37,7 @@ static int get_bytes(struct leat__line *line, const json_t *object,
 {
     const json_t *plain = json_object_get(object, name);
     const json_t *encoded = json_object_get(object, name_base64);
+    int status = LEAT_OK;
 
     *bytes = NULL;
     if (plain && encoded)
@@ -50,11 +51,12 @@ static int get_bytes(struct leat__line *line, const json_t *object,
         *bytes = copy(json_string_value(plain), *len);
         return *bytes ? LEAT_OK : LEAT_NOMEM;
     }
-    if (encoded && (!json_is_string(encoded) ||
-                    !(*bytes = leat__from_base64(json_string_value(encoded),
-                                                 len))))
-        return problem(line, name_base64, ": not base64");
-    return LEAT_OK;
+    if (encoded && json_is_string(encoded))
+        status = leat__from_base64(json_string_value(encoded), bytes, len);
+    else if (encoded)
+        status = EBADMSG;
+    return status == EBADMSG ? problem(line, name_base64, ": not base64")
+                             : status;
 }
 
 static int get_first(struct leat__line *line, const json_t *object)
@@ -79,9 +81,9 @@ static int get_item(struct leat__line *line, const json_t *object)
     if (!json_is_integer(seq))
         return problem(line, "seq", seq ? ": not a number" : ": missing");
     line->seq = (uint64_t)json_integer_value(seq);
-    if (attempts && (!json_is_integer(attempts) ||
-                     json_integer_value(attempts) < 0 ||
-                     json_integer_value(attempts) > INT32_MAX))
+    if (attempts &&
+        (!json_is_integer(attempts) || json_integer_value(attempts) < 0 ||
+         json_integer_value(attempts) > INT32_MAX))
         return problem(line, "attempts", ": not a count");
     line->attempts = (unsigned)json_integer_value(attempts);
     status = get_bytes(line, object, "input", "input_base64", &line->input,
@@ -112,7 +114,8 @@ static int understand(struct leat__line *line, const char *text, size_t len,
         status = problem(line, NULL, "not a JSON object");
     else if ((status = get_first(line, object)) == LEAT_OK &&
              (status = get_bytes(line, object, "line", "line_base64", inner,
-                                 inner_len)) == LEAT_OK && !*inner)
+                                 inner_len)) == LEAT_OK &&
+             !*inner)
         status = get_item(line, object);
     json_decref(object);
     return status;
@@ -125,7 +128,8 @@ int leat__line_read(struct leat__line *line, const char *text, size_t len)
     int status;
 
     while ((status = understand(line, text, len, &inner, &inner_len)) ==
-               LEAT_OK && inner) {
+               LEAT_OK &&
+           inner) {
         free(outer);
         outer = inner;
         text = inner;

@@ -31,8 +31,8 @@ extern const struct leat_type leat__line_type;
 
 /* A failed item as a line without its line feed, in *text (to be freed).
  * LEAT_OK or LEAT_NOMEM. */
-int leat__line_write(const struct leat_item *item, const char *run,
-                     char **text, size_t *len);
+int leat__line_write(const struct leat_item *item, const char *run, char **text,
+                     size_t *len);
 
 /* Understands a line; *line is zeroed before. LEAT_OK, also when there is a
  * problem; or LEAT_NOMEM. */
@@ -44,7 +44,8 @@ void leat__put_time(char *text, size_t size);
 /* len bytes as base64, 0-terminated (to be freed). NULL: no memory. */
 char *leat__to_base64(const void *bytes, size_t len);
 
-/* Back; *len is set. NULL: not base64, or no memory. */
-char *leat__from_base64(const char *text, size_t *len);
+/* Back, in *bytes (to be freed). LEAT_OK; EBADMSG: it is not base64;
+ * LEAT_NOMEM. */
+int leat__from_base64(const char *text, char **bytes, size_t *len);
 
 #endif

@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 struct leat_rerun_state {
-    char *path;       /* path.rerunning */
+    char *path; /* path.rerunning */
     FILE *file;
-    uint64_t number;  /* of the line read last */
-    char *line;       /* of getline() */
+    uint64_t number; /* of the line read last */
+    char *line;      /* of getline() */
     size_t room;
     bool ended;       /* all has been read; by the source's thread */
     atomic_bool open; /* the source may still use it */
@@ -199,7 +199,7 @@ static bool is_settled(const struct leat_rerun_state *state,
     const struct leat_counts *total = &report->total;
 
     return state->ended && report->cause.status == LEAT_OK &&
-           total->canceled == 0 && total->abandoned == 0 &&
+           total->in == state->number &&
            total->in == total->ok + total->skipped + total->failed &&
            report->errors.ok == total->failed;
 }

@@ -21,11 +21,11 @@
 
 struct sink {
     const char *path;
-    int fd;          /* -1: not opened yet */
-    off_t safe;      /* so many bytes are synced */
-    bool beyond;     /* there may be more in the file */
-    bool torn;       /* what is safe does not end with a line feed */
-    char *lines;     /* of the batch */
+    int fd;      /* -1: not opened yet */
+    off_t safe;  /* so many bytes are synced */
+    bool beyond; /* there may be more in the file */
+    bool torn;   /* what is safe does not end with a line feed */
+    char *lines; /* of the batch */
     size_t len, room;
     char run[LEAT__RUN];
 };
@@ -70,7 +70,8 @@ static int open_file(struct sink *sink)
     if ((status = leat__file_sync_names(sink->path)) != LEAT_OK)
         goto failed;
     if (fstat(sink->fd, &stat) != 0 ||
-        (stat.st_size > 0 && pread(sink->fd, &last, 1, stat.st_size - 1) != 1)) {
+        (stat.st_size > 0 &&
+         pread(sink->fd, &last, 1, stat.st_size - 1) != 1)) {
         status = errno;
         goto failed;
     }

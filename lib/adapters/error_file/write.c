@@ -117,8 +117,8 @@ static int set_input(json_t *object, const struct leat_item *item)
                      : set_bytes(object, "input", line->input, line->len);
 }
 
-int leat__line_write(const struct leat_item *item, const char *run,
-                     char **text, size_t *len)
+int leat__line_write(const struct leat_item *item, const char *run, char **text,
+                     size_t *len)
 {
     json_t *object = json_object();
     char now[48];
@@ -130,7 +130,8 @@ int leat__line_write(const struct leat_item *item, const char *run,
            set_message(object, "message", item->message) == 0 &&
            json_object_set_new(object, "class",
                                json_string(class_of(item->error))) == 0 &&
-           json_object_set_new(object, "code", json_integer(item->error)) == 0 &&
+           json_object_set_new(object, "code", json_integer(item->error)) ==
+               0 &&
            json_object_set_new(object, "attempts",
                                json_integer(item->attempts)) == 0 &&
            json_object_set_new(object, "seq",

@@ -42,8 +42,10 @@ static int status_of(int result)
         return LEAT_NOMEM;
     case SQLITE_CONSTRAINT:
         return result == SQLITE_CONSTRAINT_UNIQUE ||
-               result == SQLITE_CONSTRAINT_PRIMARYKEY ||
-               result == SQLITE_CONSTRAINT_ROWID ? EEXIST : EINVAL;
+                       result == SQLITE_CONSTRAINT_PRIMARYKEY ||
+                       result == SQLITE_CONSTRAINT_ROWID
+                   ? EEXIST
+                   : EINVAL;
     case SQLITE_ERROR:
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:

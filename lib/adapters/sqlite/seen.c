@@ -54,8 +54,8 @@ static struct entry *find_locked(struct entry *entries, size_t room,
 {
     size_t at = hash & (room - 1);
 
-    while (entries[at].key && (entries[at].hash != hash ||
-                               strcmp(entries[at].key, key) != 0))
+    while (entries[at].key &&
+           (entries[at].hash != hash || strcmp(entries[at].key, key) != 0))
         at = (at + 1) & (room - 1);
     return &entries[at];
 }

@@ -10,184 +10,15 @@
  * is written, and nothing counts as committed, without a look at autocommit.
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
-#include "db.h"
+#include "sink.h"
 #include "seen.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct saved { /* in the present transaction */
-    char key[LEAT_SQLITE_KEY];
-    uint64_t content;
-};
-
-struct sink {
-    struct leat__db db; /* first: what interrupt gets */
-    const struct leat_sqlite *about;
-    sqlite3_stmt *insert, *mark, *find, *progress;
-    int64_t count; /* saved in the present transaction */
-    struct saved *saved; /* those of them there was memory for */
-    size_t saved_count, saved_room;
-};
-
-static const char tables[] =
-    "CREATE TABLE IF NOT EXISTS leat_done(job TEXT NOT NULL, id TEXT NOT NULL,"
-    " content INTEGER NOT NULL, PRIMARY KEY(job, id)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS leat_progress(job TEXT NOT NULL PRIMARY KEY,"
-    " items INTEGER NOT NULL, time TEXT NOT NULL) WITHOUT ROWID;";
-
-static const char *job_of(const struct leat_sqlite *about)
-{
-    return about->job ? about->job : "";
-}
-
-/* --- open and close --- */
-
-static int is_wal(void *arg, int columns, char **values, char **names)
-{
-    *(bool *)arg = columns == 1 && values[0] && strcmp(values[0], "wal") == 0;
-    return 0;
-}
-
-static int use_wal(leat_ctx *ctx, struct leat__db *db)
-{
-    bool wal = false;
-    int result = sqlite3_exec(db->handle, "PRAGMA journal_mode=WAL", is_wal,
-                              &wal, NULL);
-
-    if (result != SQLITE_OK)
-        return leat__db_verdict(ctx, db, result);
-    if (!wal)
-        return leat_fail(ctx, LEAT_FATAL, "%s: cannot have a write-ahead log",
-                         db->path);
-    return leat__db_run(ctx, db, "PRAGMA synchronous=FULL");
-}
-
-static int make_tables(leat_ctx *ctx, struct sink *sink)
-{
-    const char *schema = sink->about->schema;
-    int status = leat__db_run(ctx, &sink->db, "BEGIN IMMEDIATE");
-
-    if (status == LEAT_OK)
-        status = leat__db_run(ctx, &sink->db, tables);
-    if (status == LEAT_OK && schema)
-        status = leat__db_run(ctx, &sink->db, schema);
-    if (status == LEAT_OK)
-        status = leat__db_run(ctx, &sink->db, "COMMIT");
-    leat__db_rollback(&sink->db);
-    return status;
-}
-
-static int prepare(leat_ctx *ctx, struct sink *sink)
-{
-    const char *job = job_of(sink->about);
-    int status;
-
-    if ((status = leat__db_prepare(ctx, &sink->db, sink->about->insert,
-                                   &sink->insert)) != LEAT_OK ||
-        (status = leat__db_prepare(
-             ctx, &sink->db, "INSERT INTO leat_done(job, id, content)"
-             " VALUES(?, ?, ?) ON CONFLICT DO NOTHING", &sink->mark)) !=
-            LEAT_OK ||
-        (status = leat__db_prepare(
-             ctx, &sink->db, "SELECT content FROM leat_done"
-             " WHERE job = ? AND id = ?", &sink->find)) != LEAT_OK ||
-        (status = leat__db_prepare(
-             ctx, &sink->db, "INSERT INTO leat_progress(job, items, time)"
-             " VALUES(?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
-             " ON CONFLICT DO UPDATE SET items = items + excluded.items,"
-             " time = excluded.time", &sink->progress)) != LEAT_OK)
-        return status;
-    if (sqlite3_bind_text(sink->mark, 1, job, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(sink->find, 1, job, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(sink->progress, 1, job, -1, SQLITE_STATIC))
-        return LEAT_NOMEM;
-    return LEAT_OK;
-}
-
-/* What earlier runs have committed is certainly committed. */
-static int load_seen(leat_ctx *ctx, struct sink *sink)
-{
-    sqlite3_stmt *all = NULL;
-    int status = leat__db_prepare(
-        ctx, &sink->db, "SELECT id, content FROM leat_done WHERE job = ?", &all);
-    int result = SQLITE_DONE;
-
-    if (status == LEAT_OK) {
-        sqlite3_bind_text(all, 1, job_of(sink->about), -1, SQLITE_STATIC);
-        while ((result = sqlite3_step(all)) == SQLITE_ROW &&
-               (status = leat_beat(ctx, 0, 0)) == LEAT_OK) {
-            const char *key = (const char *)sqlite3_column_text(all, 0);
-            if (key)
-                leat__seen_add(sink->about->seen, key,
-                               (uint64_t)sqlite3_column_int64(all, 1));
-        }
-        if (status == LEAT_OK)
-            status = leat__db_verdict(ctx, &sink->db, result);
-    }
-    sqlite3_finalize(all);
-    return status;
-}
-
-static int set_up(leat_ctx *ctx, struct sink *sink)
-{
-    int status = use_wal(ctx, &sink->db);
-
-    /* The busy handler is not asked where waiting could deadlock. */
-    for (leat_duration waited = 0;
-         status == LEAT_AGAIN && (!sink->db.wait || waited < sink->db.wait);
-         waited += LEAT_MS) {
-        if (leat_sleep(ctx, LEAT_MS) != LEAT_OK)
-            return status;
-        status = use_wal(ctx, &sink->db);
-    }
-    if (status == LEAT_OK)
-        status = make_tables(ctx, sink);
-    if (status == LEAT_OK)
-        status = prepare(ctx, sink);
-    if (status == LEAT_OK && sink->about->seen)
-        status = load_seen(ctx, sink);
-    return status;
-}
-
-static int sink_open(leat_ctx *ctx, void *arg, void **state)
-{
-    const struct leat_sqlite *about = arg;
-    struct sink *sink;
-    int status;
-
-    if (!about || !about->path || !about->insert || !about->bind ||
-        !about->key || !about->content)
-        return leat_fail(ctx, LEAT_INVALID,
-                         "path, insert, bind, key and content are required");
-    if (!(sink = calloc(1, sizeof *sink)))
-        return LEAT_NOMEM;
-    *state = sink;
-    sink->about = about;
-    status = leat__db_open(ctx, &sink->db, about->path,
-                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                           about->wait);
-    return status == LEAT_OK ? set_up(ctx, sink) : status;
-}
-
-static void sink_close(void *state)
-{
-    struct sink *sink = state;
-
-    sqlite3_finalize(sink->insert);
-    sqlite3_finalize(sink->mark);
-    sqlite3_finalize(sink->find);
-    sqlite3_finalize(sink->progress);
-    leat__db_close(&sink->db);
-    free(sink->saved);
-    free(sink);
-}
-
-/* --- a batch --- */
-
 static int sink_begin(leat_ctx *ctx, void *state)
 {
-    struct sink *sink = state;
+    struct leat__sink *sink = state;
 
     sink->count = 0;
     sink->saved_count = 0;
@@ -195,7 +26,7 @@ static int sink_begin(leat_ctx *ctx, void *state)
     return leat__db_run(ctx, &sink->db, "BEGIN IMMEDIATE");
 }
 
-static int is_gone(leat_ctx *ctx, struct sink *sink)
+static int is_gone(leat_ctx *ctx, struct leat__sink *sink)
 {
     return sqlite3_get_autocommit(sink->db.handle)
                ? leat_fail(ctx, LEAT_AGAIN, "%s: the transaction is gone",
@@ -204,7 +35,8 @@ static int is_gone(leat_ctx *ctx, struct sink *sink)
 }
 
 /* Runs it to its end and makes it ready for the next time. */
-static int finish(leat_ctx *ctx, struct sink *sink, sqlite3_stmt *statement)
+static int finish(leat_ctx *ctx, struct leat__sink *sink,
+                  sqlite3_stmt *statement)
 {
     int result, status;
 
@@ -223,7 +55,7 @@ static int compare(leat_ctx *ctx, const char *key, bool same)
 }
 
 /* LEAT_OK: it has its marker now. LEAT_SKIP, EEXIST: it had one. */
-static int mark(leat_ctx *ctx, struct sink *sink, const char *key,
+static int mark(leat_ctx *ctx, struct leat__sink *sink, const char *key,
                 uint64_t content)
 {
     int status, result;
@@ -246,11 +78,11 @@ static int mark(leat_ctx *ctx, struct sink *sink, const char *key,
 }
 
 /* For after the commit. */
-static void remember(struct sink *sink, const char *key, uint64_t content)
+static void remember(struct leat__sink *sink, const char *key, uint64_t content)
 {
     if (sink->saved_count == sink->saved_room) {
         size_t room = sink->saved_room ? sink->saved_room * 2 : 64;
-        struct saved *saved = realloc(sink->saved, room * sizeof *saved);
+        struct leat__saved *saved = realloc(sink->saved, room * sizeof *saved);
         if (!saved)
             return;
         sink->saved = saved;
@@ -262,7 +94,7 @@ static void remember(struct sink *sink, const char *key, uint64_t content)
 
 static int save(leat_ctx *ctx, const void *in, void *out, void *arg)
 {
-    struct sink *sink = arg;
+    struct leat__sink *sink = arg;
     const struct leat_sqlite *about = sink->about;
     char key[LEAT_SQLITE_KEY] = "";
     uint64_t content = about->content(in), before;
@@ -279,6 +111,7 @@ static int save(leat_ctx *ctx, const void *in, void *out, void *arg)
         return status;
     sqlite3_clear_bindings(sink->insert);
     if ((status = about->bind(ctx, sink->insert, in)) != LEAT_OK ||
+        (status = is_gone(ctx, sink)) != LEAT_OK ||
         (status = finish(ctx, sink, sink->insert)) != LEAT_OK)
         return status;
     sink->count++;
@@ -287,7 +120,7 @@ static int save(leat_ctx *ctx, const void *in, void *out, void *arg)
     return LEAT_OK;
 }
 
-static int commit(leat_ctx *ctx, struct sink *sink)
+static int commit(leat_ctx *ctx, struct leat__sink *sink)
 {
     int status = is_gone(ctx, sink);
 
@@ -300,7 +133,7 @@ static int commit(leat_ctx *ctx, struct sink *sink)
 
 static int sink_end(leat_ctx *ctx, int status, void *state)
 {
-    struct sink *sink = state;
+    struct leat__sink *sink = state;
 
     sink->db.ctx = ctx;
     if (status == LEAT_OK && (status = commit(ctx, sink)) == LEAT_OK) {
@@ -316,18 +149,18 @@ static int sink_end(leat_ctx *ctx, int status, void *state)
 
 static void sink_interrupt(void *state)
 {
-    sqlite3_interrupt(((struct sink *)state)->db.handle);
+    sqlite3_interrupt(((struct leat__sink *)state)->db.handle);
 }
 
 struct leat_stage leat_sqlite_sink(struct leat_sqlite *db,
                                    const struct leat_type *type)
 {
     static const struct leat_resource resource = {
-        .open = sink_open,
+        .open = leat__sink_open,
         .begin = sink_begin,
         .end = sink_end,
         .interrupt = sink_interrupt,
-        .close = sink_close,
+        .close = leat__sink_close,
     };
 
     return (struct leat_stage){

@@ -5,8 +5,8 @@
  * that fails, with its bytes, and never the end of the run.
  *
  * The dialect is RFC 4180, strictly, in UTF-8: fields are separated by the
- * delimiter, records by LF or CR LF; a field with a delimiter, a quote, CR or LF
- * in it stands in quotes, and quotes in it are doubled; spaces belong to the
+ * delimiter, records by LF or CR LF; a field with a delimiter, quote, CR or LF
+ * in it stands in quotes, where quotes are doubled; spaces belong to the
  * field. A BOM at the head of the file is no part of it; the last line feed may
  * be missing. Each record either arrives exactly as it was written or fails
  * with a message that names file, first line and field, as in
@@ -17,11 +17,11 @@
  *     field, wherever it stands
  *   bytes that are not UTF-8; a NUL; a CR outside quotes that is not before LF
  *   a quote inside a field without quotes; anything but a delimiter or the end
- *     behind a closing quote; a quote that is never closed. The record is its
- *     first line then, and cutting resumes at the next one
- *   a record longer than max_record (EFBIG): its bytes are not kept, and it is
- *     the one record that an error file cannot hold; cutting resumes at the next
- *     line feed behind the limit
+ *     behind a closing quote; a quote that is never closed, or not before
+ *     max_record. The record is its first line then, and cutting resumes at the
+ *     next one
+ *   a line longer than max_record (EFBIG): its bytes are not kept, and it is the
+ *     one record that an error file cannot hold
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT_CSV_H
 #define LEAT_CSV_H
@@ -45,13 +45,13 @@ struct leat_csv_record {
     size_t len;
     const char *file; /* the path of the leat_csv; NULL: from an error file */
     uint64_t line;    /* its first, from 1; 0: from an error file */
-    bool too_long;    /* text is not the record: it was longer than max_record */
+    bool too_long;    /* it was longer than max_record, and text is not it */
 };
 
 /* Its text in an error file is the record's bytes and nothing else, so that a
- * person can mend it there, as the CSV it is. File and line are not in it: after
- * a re-run messages say "record SEQ" (the error file keeps the first message,
- * too). */
+ * person can mend it there, as the CSV it is. File and line are not in it:
+ * after a re-run messages say "record SEQ", where SEQ counts from 0 (the error
+ * file keeps the first message, too). */
 extern const struct leat_type leat_csv_record_type;
 
 /* One field: UTF-8, 0-terminated, without NULs; quotes are taken off. */
@@ -78,7 +78,10 @@ struct leat_stage leat_csv_source(const struct leat_csv *csv);
 /* From leat_csv_record to leat_csv_row; any number of workers, named "parse".
  * Where the header or the number of columns is wanted each worker reads the
  * first record of the file itself; the run ends when that fails: EILSEQ for a
- * header that is malformed, EINVAL for one that has not `columns` fields. */
+ * header that is malformed, EINVAL for one that has not `columns` fields. With
+ * columns given it does without a file that is not there any more (a re-run) or
+ * that can be read only once (a pipe), and messages without names; without,
+ * a pipe is LEAT_INVALID. */
 struct leat_stage leat_csv_parse(const struct leat_csv *csv);
 
 /* For the stages behind: leat_fail() with a message that begins with the row's

@@ -4,7 +4,7 @@
  *   run       which run wrote it: the time of its start and its process id
  *   seq       the item's number, kept through re-runs
  *   input     what the source had made, as its type's encode writes it; where
- *             that is not UTF-8, input_base64 instead; null where encode refused
+ *             that is not UTF-8, input_base64; null where encode refused
  *   stage     which failed
  *   class     "permanent", "transient" (LEAT_AGAIN, LEAT_NOMEM), "timeout" or
  *             "fatal"
@@ -65,8 +65,8 @@ int leat_rerun(struct leat_pipeline *pipeline, struct leat_rerun *rerun);
 /* The two, to put them in place by hand.
  *
  * The source, named "rerun", emits one line after the other. At its start it
- * renames the file to path.rerunning, so that new failures go to a fresh file at
- * path; if there is a path.rerunning already, left over from a run that was
+ * renames the file to path.rerunning, so that new failures go to a fresh file
+ * at path; if there is a path.rerunning already, left over from a run that was
  * broken off, that is taken up instead and path left alone (for the next
  * re-run). The run ends with an errno and a message that has the path in it
  * when there is nothing to open or it cannot be read; EBUSY: another run has
@@ -82,8 +82,9 @@ struct leat_stage leat_rerun_decode(struct leat_rerun *rerun);
  * every line of it has been read and settled, and every failure of the run is
  * safe in an error file; else keeps it, and the next re-run takes it up again,
  * from its start. LEAT_OK: deleted. LEAT_PARTIAL: kept. Positive: it could not
- * be deleted. LEAT_INVALID: a pointer is NULL. Always frees what the re-run
- * holds; without a call the file is kept, too. Call it from one thread. */
+ * be deleted. LEAT_INVALID: a pointer is NULL. Frees what the re-run holds
+ * (unless its source was abandoned and still uses it); without a call the file
+ * is kept, too. */
 int leat_rerun_finish(struct leat_rerun *rerun,
                       const struct leat_report *report);
 

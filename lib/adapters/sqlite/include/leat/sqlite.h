@@ -43,8 +43,8 @@ uint64_t leat_sqlite_hash(uint64_t hash, const void *bytes, size_t len);
 struct leat_sqlite {
     const char *path;   /* of the database file, which is made if missing */
     const char *job;    /* whose markers these are; NULL: "" */
-    const char *schema; /* SQL run once at the start, such as CREATE TABLE IF
-                           NOT EXISTS; NULL: none */
+    const char *schema; /* SQL to run at every start, such as CREATE TABLE IF
+                           NOT EXISTS, or a PRAGMA; NULL: none */
     const char *insert; /* the statement that saves one item; any that writes */
 
     /* Binds the item to the statement's parameters, which are all NULL before.
