@@ -330,6 +330,11 @@ size_t leat__chan_len(leat_chan *ch)
     return MIN(inside, ch->capacity);
 }
 
+bool leat__chan_of_items(leat_chan *ch)
+{
+    return ch->of_items;
+}
+
 void leat__chan_describe(leat_chan *ch, struct leat_task *task)
 {
     memcpy(task->chan, ch->name, sizeof task->chan);

@@ -13,6 +13,9 @@ int leat__recv_share(leat_ctx *ctx, leat_chan *ch, void *items, size_t *count,
 /* How many are inside; a hint, as it may change at once. */
 size_t leat__chan_len(leat_chan *ch);
 
+/* Whether it carries struct leat_item *, as flow's do. */
+bool leat__chan_of_items(leat_chan *ch);
+
 /* Fills in what a listing says of the channel that a task waits on. */
 void leat__chan_describe(leat_chan *ch, struct leat_task *task);
 

@@ -439,6 +439,8 @@ static const struct leat_type *type_of(leat_group *group, leat_chan *in)
     return type;
 }
 
+static const char no_items[] = "a channel that is NULL or not of items";
+
 static int check_map(leat_group *group, leat_chan *in,
                      const struct leat_stage *stage)
 {
@@ -452,6 +454,8 @@ static int check_map(leat_group *group, leat_chan *in,
         return refuse(group, LEAT_INVALID, name, fault);
     if (!stage->in)
         return refuse(group, LEAT_INVALID, name, "in is missing");
+    if (!leat__chan_of_items(in))
+        return refuse(group, LEAT_INVALID, name, no_items);
     type = type_of(group, in);
     if (!type || leat__type_fits(type, stage->in))
         return LEAT_OK;
@@ -550,9 +554,9 @@ leat_chan *leat_fan_in(leat_group *group, leat_chan *const ins[], size_t count)
     if (!group)
         return NULL;
     for (size_t i = 0; whole && i < count; i++)
-        whole = ins[i] != NULL;
+        whole = ins[i] && leat__chan_of_items(ins[i]);
     if (!whole) {
-        refuse(group, LEAT_INVALID, "fan in", "a channel is NULL, or none");
+        refuse(group, LEAT_INVALID, "fan in", no_items);
         return NULL;
     }
     stage = plain(group, "fan in", ins[0]);
@@ -573,11 +577,11 @@ int leat_tee(leat_group *group, leat_chan *in, leat_chan *outs[], size_t count)
     struct step *step = NULL;
     int status = LEAT_INVALID;
 
-    if (group && in && outs && count > 0) {
+    if (group && in && leat__chan_of_items(in) && outs && count > 0) {
         stage = plain(group, "tee", in);
         step = join(group, in, &stage, 1, count, tee, &status);
     } else if (group) {
-        refuse(group, status, "tee", "a channel is NULL, or none");
+        refuse(group, status, "tee", no_items);
     }
     return give(step, status, outs, count);
 }
@@ -590,8 +594,8 @@ leat_chan *leat_or_done(leat_group *group, leat_chan *in)
 
     if (!group)
         return NULL;
-    if (!in) {
-        refuse(group, LEAT_INVALID, "or done", "the channel is NULL");
+    if (!in || !leat__chan_of_items(in)) {
+        refuse(group, LEAT_INVALID, "or done", no_items);
         return NULL;
     }
     stage = plain(group, "or done", in);

@@ -86,8 +86,9 @@ static void blame_time(struct leat__run *run, leat_ctx *ctx, int status)
     if (status == LEAT_TIMEOUT)
         snprintf(end, sizeof end, "the deadline has passed");
     else
-        snprintf(end, sizeof end, "canceled (%s)",
-                 why == LEAT_CANCELED ? "no cause given" : leat_strstatus(why));
+        snprintf(end, sizeof end, why == LEAT_CANCELED ? "canceled"
+                                                       : "canceled, cause %d",
+                 why);
     *cause = (struct leat_error){.status = status};
     if (run->report.trouble_count == 0) {
         snprintf(cause->message, sizeof cause->message, "%s", end);

@@ -4,11 +4,11 @@
  * Items are copied in and out; what they own moves with LEAT_OK and with no
  * other status. An ended context wins over a ready channel in every call that
  * takes one, and nothing moves then; only try_ looks at the channel alone (that
- * is how a drain empties a channel after the end). A deadline counts from when
- * somebody has looked at the clock: a call that has to wait does, one that finds
- * the channel ready does not, so a loop that may never wait should ask
- * leat_ctx_cause() now and then. Any number of threads may
- * use a channel; those that wait are served first come, first served.
+ * is how a drain empties a channel after the end). A deadline that has
+ * passed counts once somebody has looked at the clock: a call that has to wait
+ * looks, one that finds the channel ready does not; so a loop that may never
+ * wait asks leat_ctx_cause() now and then. Any number of threads may use a
+ * channel; those that wait are served first come, first served.
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT_CHAN_H
 #define LEAT_CHAN_H
@@ -27,7 +27,7 @@ leat_chan *leat_chan_new(const char *name, const struct leat_type *type,
 
 /* Sends *item, waiting for room. LEAT_OK: it belongs to the channel now.
  * LEAT_CLOSED: no more sends; LEAT_CANCELED, LEAT_TIMEOUT: ctx ended;
- * LEAT_INVALID: a handle is NULL. After each of these the item is the
+ * LEAT_INVALID: a handle or item is NULL. After each of these the item is the
  * caller's still. */
 int leat_send(leat_ctx *ctx, leat_chan *ch, const void *item);
 
@@ -43,7 +43,7 @@ int leat_try_recv(leat_chan *ch, void *item);
 /* Sends *count items in order, waiting for room as often as needed. On return
  * *count is how many moved, the first ones; LEAT_OK: all. Else the status is as
  * in leat_send() and the rest is the caller's. Items of others may come
- * between. A count of 0 is LEAT_INVALID. */
+ * between. A count that is NULL or 0 is LEAT_INVALID. */
 int leat_send_many(leat_ctx *ctx, leat_chan *ch, const void *items,
                    size_t *count);
 

@@ -23,9 +23,10 @@ typedef struct leat_ctx leat_ctx;
 leat_ctx *leat_ctx_root(leat_duration timeout);
 
 /* A child that ends after timeout or with its parent, whichever is first.
- * timeout 0: the parent's deadline; below 0: it is born ended. The child of an
- * ended context is born ended, with its cause. NULL: parent is NULL (so that a
- * chain is checked once), or there is no memory. */
+ * timeout 0: the parent's deadline; below 0: it is born ended, with
+ * LEAT_TIMEOUT. The child of an ended context is born ended, with its cause.
+ * NULL: parent is NULL (so that a chain is checked once), or there is no
+ * memory. */
 leat_ctx *leat_ctx_new(leat_ctx *parent, leat_duration timeout);
 
 /* Ends ctx and its children and wakes whoever waits under them. cause says why,
@@ -43,7 +44,8 @@ int leat_ctx_cause(leat_ctx *ctx);
 leat_duration leat_ctx_left(leat_ctx *ctx);
 
 /* Waits for the given time. LEAT_OK: it has passed (at once if it is not above
- * 0). LEAT_CANCELED, LEAT_TIMEOUT: ctx ended first. LEAT_INVALID: ctx NULL. */
+ * 0 and ctx lives). LEAT_CANCELED, LEAT_TIMEOUT: ctx ended first. LEAT_INVALID:
+ * ctx NULL. */
 int leat_sleep(leat_ctx *ctx, leat_duration duration);
 
 /* Gives the handle back. Parents and children may be freed in any order; a
@@ -62,7 +64,7 @@ struct leat_task {
                       did not start */
     enum leat_task_state state;
     int status;          /* of an ended one */
-    leat_duration since; /* how long it has waited, or since it started or ended */
+    leat_duration since; /* how long it waits, or has run, or is ended */
     const void *caller;  /* waiting: code address in the function that waits */
     char chan[32];       /* waiting: the channel's name; "" for a sleep */
     size_t cases;        /* on how many channels; above 1: chan is the first */

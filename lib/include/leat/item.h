@@ -13,7 +13,8 @@ LEAT_BEGIN
 /* An item is made by leat, passed from stage to stage, and settled once. A
  * failed one is passed on untouched, whatever the types. What an item was made
  * of lives until the item is freed, so a later value may point into an earlier
- * one. The values are const from the moment they are passed on. */
+ * one. The values are const from the moment they are passed on. value and type
+ * of a failed one are what the stage that failed was given. */
 struct leat_item {
     uint64_t seq;            /* its number, from 0; kept through error files */
     const void *input;       /* what the source made */
@@ -25,8 +26,9 @@ struct leat_item {
     const char *message;     /* never NULL */
 };
 
-/* The item in hand of the stage that ctx was given to; elsewhere an empty one.
- * Never NULL. Valid until the stage function returns. */
+/* The item in hand of the stage that ctx was given to (of the sink for failed
+ * items: the failed one); elsewhere an empty one. Never NULL. Valid until the
+ * stage function returns. */
 const struct leat_item *leat_ctx_item(leat_ctx *ctx);
 
 /* Ends an item received from a flow's channel (leat/flow.h): drops its values,

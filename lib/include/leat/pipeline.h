@@ -21,11 +21,11 @@ struct leat_pipeline {
     /* A source, then to the first without fn; the last is the sink. */
     struct leat_stage stages[LEAT_STAGES];
 
-    /* A sink for failed items: its in is a const struct leat_item *. An item
-     * counts as failed when this has returned. It is retried by its own retry;
-     * when it fails for good, the run ends with that status. Where its in type
-     * has an encode, the source's type must have encode and decode. No fn:
-     * failed items are only counted. */
+    /* A sink for failed items: its fn is given a const struct leat_item *. An
+     * item counts as failed when this has returned. It is retried by its own
+     * retry; when it fails for good, the run ends with that status. The field in
+     * may be NULL; if it names a type with an encode, the source's type must have
+     * encode and decode. No fn: failed items are only counted. */
     struct leat_stage errors;
 
     struct leat_threshold threshold;
@@ -33,7 +33,7 @@ struct leat_pipeline {
     size_t in_flight; /* most items at a time; 0: the sum of all capacities
                          and of workers x batch */
 
-    /* When it ends, the source stops and the rest flows out. NULL: at 75 % of
+    /* Any context: when it ends, the source stops and the rest flows out. NULL: at 75 % of
      * the deadline; a run whose source is broken off by that ends
      * LEAT_TIMEOUT. */
     leat_ctx *drain;
@@ -70,7 +70,8 @@ struct leat_pipeline {
  *   LEAT_PARTIAL    ended in order, but items failed or `drain` stopped the
  *                   source
  *   LEAT_OK         every item is ok or skipped
- *   LEAT_INVALID    nothing was run; the report's cause says what is wrong
+ *   LEAT_INVALID    nothing was run; the report is empty but for the cause,
+ *                   which says what is wrong
  * Except after LEAT_INVALID, the report's counts always add up. */
 int leat_run(leat_ctx *ctx, const struct leat_pipeline *pipeline,
              struct leat_report *report);

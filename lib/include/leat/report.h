@@ -38,16 +38,18 @@ struct leat_event {
     enum leat_event_kind kind;
     const char *stage; /* NULL in a tick */
     unsigned worker;   /* from 0 */
-    uint64_t seq;      /* of the item */
-    int status;
-    leat_duration age; /* how long it has been in hand */
+    uint64_t seq;      /* of the item; UINT64_MAX: none, its worker was opening
+                          or closing its resource */
+    int status;        /* of RETRY and FAIL: the attempt's; of CANCEL: how the run
+                          ended; of ABANDON and LOST: that */
+    leat_duration age; /* how long its worker has had it, or its batch, in hand */
     const struct leat_report *so_far; /* never NULL in a trace, where it is
                                          valid during the call; NULL in a
                                          report */
 };
 
 struct leat_report {
-    struct leat_counts total, stages[LEAT_STAGES];
+    struct leat_counts total, stages[LEAT_STAGES]; /* in the pipeline's order */
     struct leat_counts errors; /* of the sink for failed items */
     struct leat_error cause;   /* why the run ended early; status 0: it did not */
     leat_duration elapsed;

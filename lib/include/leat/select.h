@@ -21,9 +21,9 @@ struct leat_case {
 /* Waits until one of the cases can be done and does exactly that one; among
  * several that are ready each has the same chance. LEAT_OK: *chosen is its
  * index, and its status says how it went. LEAT_CANCELED, LEAT_TIMEOUT: ctx
- * ended, nothing happened. LEAT_INVALID: a pointer is NULL, more than
- * LEAT_CASES, all cases off (it would wait for nothing), or a case with both
- * channels. */
+ * ended, nothing happened. LEAT_INVALID: a pointer is NULL (an item's, too),
+ * more than LEAT_CASES, no case or all off (it would wait for nothing), or a
+ * case with both channels. *chosen is written with LEAT_OK only. */
 int leat_select(leat_ctx *ctx, struct leat_case *cases, size_t count,
                 size_t *chosen);
 

@@ -17,7 +17,8 @@ LEAT_BEGIN
  *                neither: it and what follows it count as skipped
  *   LEAT_AGAIN   worth another attempt (struct leat_retry)
  *   LEAT_FATAL   the item failed and the run must end
- *   other        the item failed; an error of a source ends the run
+ *   other        the item failed; an error of a source ends the run, LEAT_AGAIN
+ *                when its retries are used up. What a source skips counts as read
  * What it returns after its run was canceled counts as canceled unless it is
  * LEAT_OK; after its own timeout, as a timeout (worth another attempt). May be
  * called again for the same in. After LEAT_ABANDONED it may still be running:
@@ -25,7 +26,8 @@ LEAT_BEGIN
 typedef int leat_stage_fn(leat_ctx *ctx, const void *in, void *out, void *arg);
 
 /* Says why: the message (as printf, up to 239 bytes) goes with the item, or
- * into the report's cause. Returns status. Outside a stage only that. */
+ * into the report's cause; the last one counts, and only with a failure.
+ * Returns status. Outside a stage only that. */
 int leat_fail(leat_ctx *ctx, int status, const char *format, ...)
     LEAT_PRINTF_(3, 4);
 
@@ -69,7 +71,7 @@ struct leat_resource {
  * worker goes on with other items meanwhile. The budget is one bucket for the
  * stage: it starts with 100 retries, holds no more than that, and grows by
  * this share of a retry with each new item, so that an outage ends in failures
- * and not in a storm. */
+ * and not in a storm. (A share as large as attempts never runs dry.) */
 struct leat_retry {
     unsigned attempts;         /* in all; 0: 1, which is no retry */
     leat_duration backoff;     /* 0: at once */
