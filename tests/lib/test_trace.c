@@ -433,22 +433,6 @@ Test(trace, sees_nothing_of_contexts_it_does_not_hang_on, .init = setup,
     cr_assert_eq(line_count, 0);
 }
 
-Test(trace, a_channel_outlives_a_trace_that_knew_it)
-{
-    leat_chan *ch = leat_chan_new("c", LEAT_TYPE(int), 2);
-    leat_ctx *first = leat_ctx_root(PATIENCE);
-    leat_trace *gone = leat_trace_new(8);
-    leat_trace_attach(gone, first);
-    int item = 1;
-    leat_send(first, ch, &item);
-    leat_ctx_free(first);
-    leat_trace_free(gone);
-    cr_assert_eq(leat_try_send(ch, &item), LEAT_OK);
-    cr_assert_eq(leat_try_recv(ch, &item), LEAT_OK);
-    leat_close(ch);
-    leat_chan_free(ch);
-}
-
 Test(trace, a_write_that_fails_says_why, .init = setup, .fini = teardown)
 {
     FILE *full = fopen("/dev/full", "w");
