@@ -296,6 +296,7 @@ void leat_chan_free(leat_chan *ch)
         if (++out->slot == ch->capacity)
             out->slot = 0;
     }
+    leat__trace_release(leat__peek(ch->buffer));
     leat__mutex_destroy(&ch->in.lock);
     leat__mutex_destroy(&ch->out.lock);
     WATCH_PLAIN(*ch);
@@ -311,8 +312,9 @@ void leat_close(leat_chan *ch)
 
     if (!ch)
         return;
-    if ((buffer = leat__peek(ch->buffer)))
+    if ((buffer = leat__trace_held(ch)))
         leat__trace(buffer, LEAT__TRACE_CLOSE, ch->name, false, 0, 0);
+    leat__trace_release(buffer);
     leat__lock_both(ch);
     leat__put(ch->closed, true);
     while ((wait = claim_first(ch, LEAT__RECV, &parked)))
@@ -526,7 +528,7 @@ static int move_traced(struct move *m)
                leat__trace_value(m->ch, m->items, &item);
     int status;
 
-    leat__put(m->ch->buffer, leat__buffer_common(buffer));
+    leat__trace_remember(m->ch, buffer);
     status = move(m);
     if (m->moved > 0) {
         if (m->side == LEAT__RECV)
@@ -633,7 +635,7 @@ int leat__try_move(leat_chan *ch, enum leat__side side, void *item)
 
 static int try_move(leat_chan *ch, enum leat__side side, void *item)
 {
-    struct leat__buffer *buffer = leat__peek(ch->buffer);
+    struct leat__buffer *buffer = leat__trace_held(ch);
     uint64_t value = 0;
     bool has = buffer && side == LEAT__SEND &&
                leat__trace_value(ch, item, &value);
@@ -646,6 +648,7 @@ static int try_move(leat_chan *ch, enum leat__side side, void *item)
                                                : LEAT__TRACE_RECV,
                     ch->name, has, value, 1);
     }
+    leat__trace_release(buffer);
     return status;
 }
 

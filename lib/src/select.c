@@ -248,8 +248,7 @@ static int select_traced(leat_ctx *ctx, struct leat_case *cases, size_t count,
         has[i] = cases[i].send &&
                  leat__trace_value(cases[i].send, cases[i].item, &values[i]);
         if (chan_of(&cases[i]))
-            leat__put(chan_of(&cases[i])->buffer,
-                      leat__buffer_common(ctx->buffer));
+            leat__trace_remember(chan_of(&cases[i]), ctx->buffer);
     }
     status = select_one(ctx, cases, count, chosen, caller, &waited);
     if (status != LEAT_OK) {

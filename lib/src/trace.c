@@ -32,6 +32,7 @@ struct leat__buffer {
     struct leat__buffer *next;
     char name[NAME];
     atomic_size_t used; /* may run past room: that many were dropped */
+    atomic_uint holds;  /* of the common one: its trace's, its channels' */
     size_t room;
     struct event events[];
 };
@@ -56,6 +57,8 @@ static struct leat__buffer *add_buffer(leat_trace *trace, const char *name)
     if (!buffer)
         return NULL;
     WATCH_ATOMIC(buffer->used);
+    WATCH_ATOMIC(buffer->holds);
+    atomic_init(&buffer->holds, 1);
     buffer->trace = trace;
     buffer->room = trace->room;
     snprintf(buffer->name, sizeof buffer->name, "%s", name ? name : "");
@@ -89,7 +92,7 @@ void leat_trace_free(leat_trace *trace)
     while (trace->buffers) {
         struct leat__buffer *buffer = trace->buffers;
         trace->buffers = buffer->next;
-        leat__free(buffer);
+        leat__trace_release(buffer);
     }
     leat__mutex_destroy(&trace->lock);
     leat__free(trace);
@@ -108,9 +111,46 @@ struct leat__buffer *leat__buffer_new(struct leat__buffer *of, const char *name)
     return add_buffer(of->trace, name);
 }
 
-struct leat__buffer *leat__buffer_common(struct leat__buffer *of)
+/* --- what a channel remembers; its sending end's lock guards a change --- */
+
+void leat__trace_remember(leat_chan *ch, struct leat__buffer *of)
 {
-    return of->trace->common;
+    struct leat__buffer *common = of->trace->common, *before;
+
+    if (leat__peek(ch->buffer) == common)
+        return;
+    atomic_fetch_add(&common->holds, 1);
+    leat__lock(&ch->in.lock);
+    before = leat__peek(ch->buffer);
+    leat__put(ch->buffer, common);
+    leat__unlock(&ch->in.lock);
+    leat__trace_release(before);
+}
+
+struct leat__buffer *leat__trace_held(leat_chan *ch)
+{
+    struct leat__buffer *buffer;
+
+    if (!leat__peek(ch->buffer))
+        return NULL;
+    leat__lock(&ch->in.lock);
+    buffer = leat__peek(ch->buffer);
+    atomic_fetch_add(&buffer->holds, 1);
+    leat__unlock(&ch->in.lock);
+    return buffer;
+}
+
+void leat__trace_release(struct leat__buffer *buffer)
+{
+    if (!buffer)
+        return;
+    WATCH_BEFORE(buffer);
+    if (atomic_fetch_sub(&buffer->holds, 1) > 1)
+        return;
+    WATCH_AFTER(buffer);
+    WATCH_PLAIN(buffer->used);
+    WATCH_PLAIN(buffer->holds);
+    leat__free(buffer);
 }
 
 /* --- telling --- */

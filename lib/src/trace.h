@@ -25,8 +25,13 @@ enum leat__trace_what {
 struct leat__buffer *leat__buffer_new(struct leat__buffer *of,
                                       const char *name);
 
-/* The buffer for what happens outside any context. */
-struct leat__buffer *leat__buffer_common(struct leat__buffer *of);
+/* For what happens outside any context a channel remembers the trace that it was
+ * last used under, by a hold on one of its buffers: the channel may outlive the
+ * trace, of which then nobody reads any more. held: with a hold for the caller;
+ * NULL: none is remembered. release: NULL is ignored. */
+void leat__trace_remember(leat_chan *ch, struct leat__buffer *of);
+struct leat__buffer *leat__trace_held(leat_chan *ch);
+void leat__trace_release(struct leat__buffer *buffer);
 
 /* chan: its name, copied. has: item means something. Any thread, no lock. */
 void leat__trace(struct leat__buffer *buffer, enum leat__trace_what what,

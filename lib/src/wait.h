@@ -40,7 +40,8 @@ struct leat_chan {
     atomic_bool closed, senders, receivers; /* somebody is queued; written under
                                                both locks */
     struct leat__queue sendq, recvq;        /* under both locks */
-    _Atomic(struct leat__buffer *) buffer;  /* the trace it was last used under */
+    _Atomic(struct leat__buffer *) buffer;  /* of the trace it was last used
+                                               under: trace.h */
     struct leat_type type;
     char name[sizeof((struct leat_task *)0)->chan];
 };
