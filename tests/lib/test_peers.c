@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* CPU sets */
 #include "support/blocked.h"
+#include "support/gate.h"
 #include "support/scale.h"
 #include "support/token.h"
 #include <criterion/criterion.h>
@@ -307,6 +308,7 @@ static void cr_even(const unsigned *turns, const int *ready, unsigned rounds,
 
 struct feeder {
     leat_chan *ch;
+    struct gate *fed;
     pthread_t thread;
 };
 
@@ -314,7 +316,7 @@ static void *feed(void *arg)
 {
     struct feeder *feeder = arg;
     while (leat_send(ctx, feeder->ch, &(int){1}) == LEAT_OK)
-        ;
+        gate_step(feeder->fed);
     return NULL;
 }
 
@@ -373,7 +375,10 @@ static void even_at_rendezvous(const int *ready)
     struct leat_case cases[ROADS];
     int item = 0;
     size_t chosen, waits = 0;
+    struct gate fed;
+    gate_init(&fed);
     for (int i = 0; i < ROADS; i++) {
+        feeders[i].fed = &fed;
         feeders[i].ch = leat_chan_new("c", LEAT_TYPE(int), 0);
         cases[i] = (struct leat_case){.recv = feeders[i].ch, .item = &item};
         if (ready[i])
@@ -381,6 +386,7 @@ static void even_at_rendezvous(const int *ready)
         waits += ready[i] != 0;
     }
     for (unsigned round = 0; round < rounds; round++) {
+        gate_wait(&fed, round); /* the last one is on its way to its next */
         cr_assert(blocked(ctx, waits));
         cr_assert_eq(leat_select(ctx, cases, ROADS, &chosen), LEAT_OK);
         turns[chosen]++;
