@@ -6,10 +6,11 @@
  * start over, so it never has to lock two channels, and two selects never claim
  * each other.
  *
- * The die: a hash of how often the first channel has been asked for one. So it
- * falls the same in the same schedule and a run can be replayed, and there is no
- * global state. (How many items went through will not do: through a rendezvous
- * or a closed channel none go, and the same case would win for ever.)
+ * The die: a hash of how often the first channel that looks ready has been asked
+ * for one, rolled once for all cases. So it falls the same in the same schedule
+ * and a run can be replayed, and there is no global state. (How many items went
+ * through will not do: through a rendezvous or a closed channel none go, and the
+ * same case would win for ever.)
  * SPDX-License-Identifier: MIT */
 #include <leat/select.h>
 #include "trace.h"
@@ -72,22 +73,18 @@ static uint64_t roll(leat_chan *ch)
 /* One of those that look ready, each with the same chance. False: none. */
 static bool pick(const struct leat_case *cases, size_t count, size_t *chosen)
 {
-    leat_chan *first = NULL;
-    uint64_t ready = 0, die = 0;
+    unsigned char which[LEAT_CASES];
+    uint64_t ready = 0, turn;
 
-    for (size_t i = 0; i < count; i++) {
-        first = first ? first : chan_of(&cases[i]);
-        if (!may(&cases[i]))
-            continue;
-        ready++;
-        if (ready == 2)
-            die = roll(first);
-        else if (ready > 2)
-            die = mix(die + GOLDEN);
-        if (ready == 1 || (die >> 32) * ready >> 32 == 0)
-            *chosen = i;
-    }
-    return ready > 0;
+    for (size_t i = 0; i < count; i++)
+        if (may(&cases[i]))
+            which[ready++] = (unsigned char)i;
+    if (ready == 0)
+        return false;
+    turn = ready == 1 ? 0
+                      : (roll(chan_of(&cases[which[0]])) >> 32) * ready >> 32;
+    *chosen = which[turn];
+    return true;
 }
 
 /* Tries what looks ready until something happens. False: nothing is. */
