@@ -22,6 +22,7 @@ WARN = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wundef -Wvla -Wcast-qual -Wpointer-arith \
   -Wwrite-strings -Wformat=2 -Wno-unused-parameter
 TEST_WARN = -Wno-missing-prototypes -Wno-cast-qual -Wno-conversion \
+  -Wno-pedantic \
   -Wno-sign-conversion
 MODES = release debug coverage asan ubsan tsan valgrind nospin
 

@@ -40,9 +40,23 @@ void leat__settle(struct leat__run *run, struct leat__worker *by,
         leat__cold(run, item)->settled = true;
     if (verdict != LEAT__DONE && verdict != LEAT__SKIPPED)
         return;
-    leat__threshold_count(run, false, NULL);
+    if (run->threshold)
+        leat__threshold_count(run, false, NULL);
     leat__tell(run, verdict == LEAT__DONE ? LEAT_EVENT_OK : LEAT_EVENT_SKIP, by,
                seq, LEAT_OK, 0);
+}
+
+bool leat__settle_done(struct leat__worker *by, struct leat__block **items,
+                       size_t count)
+{
+    struct leat__run *run = by->run;
+
+    if (run->threshold || (run->heard & 1u << LEAT_EVENT_OK))
+        return false;
+    leat__count_by(&by->settled.ok, count);
+    for (size_t i = 0; i < count; i++)
+        leat__block_clear(run, items[i]);
+    return true;
 }
 
 void leat__recycle(struct leat__run *run, struct leat__block **items,
@@ -61,29 +75,24 @@ void leat__recycle(struct leat__run *run, struct leat__block **items,
 
 /* --- telling --- */
 
-void leat__tell(struct leat__run *run, enum leat_event_kind kind,
-                const struct leat__worker *by, uint64_t seq, int status,
-                leat_duration age)
+void leat__tell_now(struct leat__run *run, enum leat_event_kind kind,
+                    const struct leat__worker *by, uint64_t seq, int status,
+                    leat_duration age)
 {
     bool trouble = kind == LEAT_EVENT_CANCEL || kind == LEAT_EVENT_ABANDON ||
                    kind == LEAT_EVENT_LOST;
-    unsigned mask = run->pub.events ? run->pub.events
-                                    : ~(1u << LEAT_EVENT_OK |
-                                        1u << LEAT_EVENT_SKIP);
-    bool heard = run->pub.trace && (mask & 1u << kind);
+    bool traced = run->pub.trace && (run->pub.events & 1u << kind);
     struct leat_report *report = &run->report;
     struct leat_event event = {kind, by ? by->step->stage.pub.name : NULL,
                                by ? by->index : 0, seq, status, age, NULL};
 
-    if (!trouble && !heard)
-        return;
     leat__lock(&run->telling);
     if (trouble) {
         if (report->trouble_count < LEAT_TROUBLES)
             report->troubles[report->trouble_count] = event;
         report->trouble_count++;
     }
-    if (heard && !run->over) {
+    if (traced && !run->over) {
         leat__sum(run);
         event.so_far = report;
         run->pub.trace(&event, run->pub.trace_arg);
@@ -173,6 +182,10 @@ static void keep(struct leat__run *run, struct leat__block *item)
 
 static void leave_in_hand(struct leat__worker *worker, struct leat__block *item)
 {
+    int64_t since = atomic_load_explicit(&worker->since, memory_order_relaxed);
+
+    leat__tell(worker->run, LEAT_EVENT_ABANDON, worker, item->pub.seq,
+               LEAT_ABANDONED, leat__now() - since);
     leat__count(&worker->step->extra.in);
     leat__count(&worker->step->extra.abandoned);
     leat__settle(worker->run, NULL, item, LEAT__LEFT);
@@ -263,9 +276,10 @@ void leat__settle_stuck(struct leat__worker *worker)
         else
             settle_slot(worker, &worker->slots[i]);
     settle_later(worker);
-    leat__tell(run, LEAT_EVENT_ABANDON, worker,
-               at == LEAT__NOWHERE ? UINT64_MAX : seq, LEAT_ABANDONED,
-               leat__now() - since);
+    if (at == LEAT__NOWHERE || !worker->step->in)
+        leat__tell(run, LEAT_EVENT_ABANDON, worker,
+                   at == LEAT__NOWHERE ? UINT64_MAX : seq, LEAT_ABANDONED,
+                   leat__now() - since);
 }
 
 /* --- what nobody has any more --- */

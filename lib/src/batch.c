@@ -216,6 +216,10 @@ static void transact(struct leat__worker *worker, size_t from, size_t to)
                 return;
             continue; /* nothing is left to do, as a rule */
         }
+        if (status == LEAT_CANCELED) { /* the commit was cut short: once more, */
+            take_all_back(worker, from, to); /* within the grace */
+            continue;
+        }
         if (status == LEAT_AGAIN && ++tries < retry->attempts) {
             take_all_back(worker, from, to);
             leat_sleep(ctx, leat__backoff(worker, worker->index, tries));
@@ -237,15 +241,63 @@ static void transact(struct leat__worker *worker, size_t from, size_t to)
     }
 }
 
+/* The same as do_one() over all of them, for a stage that has no timeout and no
+ * resource: nothing is looked up twice on the way of a good item. */
+static void do_plain(struct leat__worker *worker)
+{
+    const struct leat__step *step = worker->step;
+    const struct leat_stage *stage = &step->stage.pub;
+    size_t size = stage->out ? stage->out->size : 0, i, done = 0;
+    leat_ctx *ctx = worker->ctx;
+
+    for (i = 0; i < worker->count; i++) {
+        struct leat__slot *slot = &worker->slots[i];
+        struct leat__block *item = slot->item;
+        void *out = stage->out ? leat__value_at(item, step->value_at) : NULL;
+        int status;
+
+        if (slot->verdict != LEAT__TODO)
+            continue;
+        if (leat__ctx_status(ctx) != LEAT_OK)
+            break;
+        slot->given = true;
+        slot->tries++;
+        atomic_store_explicit(&worker->seq, item->pub.seq,
+                              memory_order_relaxed);
+        WATCH_BEFORE(&worker->at);
+        atomic_store_explicit(&worker->at, i, memory_order_release);
+        leat__hand_take(&worker->hand, &item->pub);
+        if (out)
+            memset(out, 0, size);
+        status = stage->fn(ctx, item->pub.value, out, stage->arg);
+        if (status == LEAT_OK) {
+            if (out)
+                leat__block_keep(worker->step, item);
+            slot->verdict = LEAT__DONE;
+            done++;
+            continue;
+        }
+        if (out)
+            leat__block_undo(worker->step, item);
+        judge(worker, slot, leat__read(worker, ctx, ctx, status));
+        if (slot->verdict == LEAT__UNWANTED)
+            break;
+    }
+    worker->all_done = done == worker->count;
+}
+
 void leat__do_batch(struct leat__worker *worker)
 {
-    const struct leat_resource *resource = worker->step->stage.pub.resource;
-
     atomic_store_explicit(&worker->seq, worker->slots[0].item->pub.seq,
                           memory_order_relaxed);
     atomic_store_explicit(&worker->at, 0, memory_order_release);
-    if (resource && (resource->begin || resource->end)) {
+    if (worker->tx) {
         transact(worker, 0, worker->count);
+        return;
+    }
+    if (!worker->step->stage.pub.resource && !worker->attempt &&
+        !worker->step->is_errors) {
+        do_plain(worker);
         return;
     }
     for (size_t i = 0; i < worker->count; i++) {

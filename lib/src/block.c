@@ -45,18 +45,6 @@ void leat__block_init(struct leat__run *run, struct leat__block *block)
     *leat__cold(run, block) = (struct leat__cold){.deadline = LEAT__NEVER};
 }
 
-void leat__block_keep(struct leat__step *step, struct leat__block *block)
-{
-    void *value = leat__value_at(block, step->value_at);
-
-    block->pub.value = value;
-    block->pub.type = &step->stage.out_type;
-    if (step->index == 0) {
-        block->pub.input = value;
-        block->pub.input_type = block->pub.type;
-    }
-}
-
 void leat__block_undo(struct leat__step *step, struct leat__block *block)
 {
     const struct leat_type *type = step->stage.pub.out;

@@ -57,8 +57,6 @@ bool leat__block_layout(struct leat__run *run);
 
 void leat__block_init(struct leat__run *run, struct leat__block *block);
 
-/* The value that step has made is the item's now. */
-void leat__block_keep(struct leat__step *step, struct leat__block *block);
 
 /* Drops what step has made or begun to make; it was not kept. */
 void leat__block_undo(struct leat__step *step, struct leat__block *block);

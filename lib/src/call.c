@@ -63,8 +63,14 @@ int leat__call(struct leat__worker *worker, leat_ctx *ctx,
     }
     leat__hand_take(&worker->hand, item);
     status = call_fn(worker, attempt, deadline, in, out);
-    if (status == LEAT_OK)
-        return status;
+    return status == LEAT_OK ? status : leat__read(worker, ctx, attempt, status);
+}
+
+int leat__read(struct leat__worker *worker, leat_ctx *ctx, leat_ctx *attempt,
+               int status)
+{
+    const struct leat_stage *stage = &worker->step->stage.pub;
+
     if (leat__ctx_look(ctx) != LEAT_OK)
         return LEAT_CANCELED;
     if (attempt == ctx || leat__ctx_look(attempt) == LEAT_OK)
@@ -141,6 +147,8 @@ int leat__begin(struct leat__worker *worker, leat_ctx *ctx)
     for (unsigned tries = 1;; tries++) {
         worker->hand.message[0] = '\0';
         status = resource->begin(ctx, worker->state);
+        if (status != LEAT_OK && leat__ctx_look(ctx) != LEAT_OK)
+            return LEAT_CANCELED;
         if (status != LEAT_AGAIN || tries >= most)
             return status;
         if (leat_sleep(ctx, leat__backoff(worker, worker->index, tries)) !=
@@ -160,5 +168,7 @@ int leat__end(struct leat__worker *worker, leat_ctx *ctx, int status)
         return LEAT_OK;
     if (status == LEAT_OK)
         worker->hand.message[0] = '\0'; /* a failure's message must live on */
-    return resource->end(ctx, status, worker->state);
+    status = resource->end(ctx, status, worker->state);
+    return status != LEAT_OK && leat__ctx_look(ctx) != LEAT_OK ? LEAT_CANCELED
+                                                               : status;
 }

@@ -255,6 +255,17 @@ void leat__ctx_rearm(leat_ctx *ctx, int64_t deadline)
 {
     int64_t most;
 
+    /* As a rule the last use has not ended it, and the deadline is all there is
+     * to set. Set first and compared afterwards: whoever brings the parent's
+     * forward meanwhile either is seen here or comes by later. An end that comes
+     * meanwhile stays. */
+    if (leat__ctx_status(ctx) == LEAT_OK) {
+        atomic_store(&ctx->deadline, deadline);
+        most = atomic_load(&ctx->parent->deadline);
+        if (deadline > most)
+            atomic_store(&ctx->deadline, most);
+        return;
+    }
     leat__lock(&ctx->tree->lock);
     most = leat__ctx_deadline(ctx->parent); /* may have been brought forward */
     atomic_store(&ctx->deadline, deadline < most ? deadline : most);

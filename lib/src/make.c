@@ -21,6 +21,9 @@ static bool worker_make(struct leat__worker *worker, struct leat__run *run,
     worker->step = step;
     worker->index = index;
     worker->depth = 1;
+    worker->tx = step->stage.pub.resource &&
+                 (step->stage.pub.resource->begin ||
+                  step->stage.pub.resource->end);
     worker->most = batch > LEAT__MOST ? batch : LEAT__MOST;
     if (!step->in && run->pub.in_flight && batch < few && few < LEAT__MOST)
         worker->most = few; /* not all of a small pool */
@@ -196,7 +199,7 @@ struct leat__run *leat__run_new(leat_ctx *ctx,
                                 const struct leat_pipeline *pipeline,
                                 size_t count)
 {
-    struct leat__run *run = leat__alloc(sizeof *run);
+    struct leat__run *run = leat__alloc_lines(sizeof *run);
     bool made;
 
     if (!run)
@@ -206,6 +209,10 @@ struct leat__run *leat__run_new(leat_ctx *ctx,
     run->started = run->ticked = leat__now();
     if (!run->pub.grace)
         run->pub.grace = LEAT_S;
+    if (!run->pub.events)
+        run->pub.events = ~(1u << LEAT_EVENT_OK | 1u << LEAT_EVENT_SKIP);
+    run->heard = 1u << LEAT_EVENT_CANCEL | 1u << LEAT_EVENT_ABANDON |
+                 1u << LEAT_EVENT_LOST | (run->pub.trace ? run->pub.events : 0);
     atomic_init(&run->refs, 1);
     atomic_init(&run->wake, LEAT__NEVER);
     WATCH_ATOMIC(run->refs);

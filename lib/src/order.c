@@ -93,16 +93,21 @@ static void pass_on(struct leat__worker *worker, bool gaps)
     leat__unlock(&order->lock);
 }
 
-void leat__order_put(struct leat__worker *worker, struct leat__block *item)
+void leat__order_put(struct leat__worker *worker, struct leat__block **items,
+                     size_t count)
 {
     struct leat__order *order = worker->step->order;
-    struct leat__block **slot;
 
+    if (count == 0)
+        return;
     leat__lock(&order->lock);
-    slot = &order->slots[leat__cold(order->run, item)->ticket % order->window];
-    assert(!*slot);
-    *slot = item;
-    order->waiting++;
+    for (size_t i = 0; i < count; i++) {
+        struct leat__cold *cold = leat__cold(order->run, items[i]);
+        struct leat__block **slot = &order->slots[cold->ticket % order->window];
+        assert(!*slot);
+        *slot = items[i];
+    }
+    order->waiting += count;
     leat__unlock(&order->lock);
     pass_on(worker, false);
 }

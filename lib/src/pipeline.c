@@ -130,7 +130,9 @@ static int verdict(struct leat__run *run, leat_ctx *ctx)
 {
     const struct leat_counts *total = &run->report.total;
     bool ended = atomic_load(&run->source_ended);
-    bool cut = !ended || total->canceled > 0, weak;
+    const struct leat_counts *errors = &run->report.errors;
+    bool unkept = run->errors && total->failed > errors->ok + errors->skipped;
+    bool cut = !ended || total->canceled > 0 || unkept, weak;
     struct leat_error why;
 
     leat__lock(&run->group->lock); /* an abandoned thread may come back */

@@ -48,11 +48,16 @@ enum { LEAT__MOST = 32 }; /* items a worker takes at a time, without batch */
 /* Written by one thread, read by any: no lock, no read-modify-write. */
 typedef _Atomic uint64_t leat__counter;
 
-static inline void leat__count(leat__counter *counter)
+static inline void leat__count_by(leat__counter *counter, uint64_t n)
 {
     atomic_store_explicit(
-        counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
         memory_order_relaxed);
+}
+
+static inline void leat__count(leat__counter *counter)
+{
+    leat__count_by(counter, 1);
 }
 
 struct leat__counts {
@@ -102,6 +107,8 @@ struct leat__worker {
     struct leat__hand hand;
     void *state; /* of the resource */
     bool opened;
+    bool again; /* a source: the next call is another attempt */
+    bool tx; /* the resource has begin or end */
     struct leat__block *later; /* to be tried again, the soonest first */
     size_t most;              /* slots there are */
     struct leat__slot *slots;
@@ -109,6 +116,7 @@ struct leat__worker {
     struct leat__block **passing; /* most: what comes in, then what goes on */
     struct leat__block **slack;   /* most: a source's empty items */
     size_t count;     /* slots in use; settled before INSIDE */
+    bool all_done;    /* every slot of this turn is LEAT__DONE */
     unsigned depth;   /* how many to take at a time */
 
     /* For the monitor. */
@@ -145,7 +153,9 @@ struct leat__step {
 };
 
 struct leat__run {
-    struct leat_pipeline pub;
+    /* Written for every item, so away from what everybody reads. */
+    alignas(64) _Atomic uint64_t seq, ticket;
+    alignas(64) struct leat_pipeline pub;
     struct leat__step *steps[LEAT_STAGES], *errors; /* errors NULL: none */
     size_t count;         /* of steps */
     leat_group *group;    /* of the stages' workers */
@@ -160,9 +170,9 @@ struct leat__run {
     size_t block_size, cold_at;
     bool owns;       /* some value has a drop */
     bool ordered;    /* some stage is */
+    unsigned heard;  /* bits: events that somebody wants to know of */
     bool kept_some;  /* the monitor: some block is kept */
     atomic_bool identified; /* some item brought attempts of its own */
-    _Atomic uint64_t seq, ticket;
     int64_t started;
     struct leat__counts settled; /* what the monitor settles */
 
@@ -181,16 +191,41 @@ struct leat__run {
     struct leat_report report;
 };
 
+/* The value that step has made is the item's now. */
+static inline void leat__block_keep(struct leat__step *step,
+                                    struct leat__block *block)
+{
+    void *value = leat__value_at(block, step->value_at);
+
+    block->pub.value = value;
+    block->pub.type = &step->stage.out_type;
+    if (step->index == 0) {
+        block->pub.input = value;
+        block->pub.input_type = block->pub.type;
+    }
+}
+
 /* account.c */
 /* What became of an item, for the total. by NULL: the monitor does it. The
  * item is empty afterwards and wants to be recycled. */
 void leat__settle(struct leat__run *run, struct leat__worker *by,
                   struct leat__block *item, enum leat__verdict verdict);
+/* The same for many that are done, where nobody wants to hear of each. False:
+ * somebody does. */
+bool leat__settle_done(struct leat__worker *by, struct leat__block **items,
+                       size_t count);
 void leat__recycle(struct leat__run *run, struct leat__block **items,
                    size_t count); /* back into the pool */
-void leat__tell(struct leat__run *run, enum leat_event_kind kind,
-                const struct leat__worker *by, uint64_t seq, int status,
-                leat_duration age);
+void leat__tell_now(struct leat__run *run, enum leat_event_kind kind,
+                    const struct leat__worker *by, uint64_t seq, int status,
+                    leat_duration age);
+static inline void leat__tell(struct leat__run *run, enum leat_event_kind kind,
+                              const struct leat__worker *by, uint64_t seq,
+                              int status, leat_duration age)
+{
+    if (run->heard & 1u << kind)
+        leat__tell_now(run, kind, by, seq, status, age);
+}
 void leat__sum(struct leat__run *run); /* into the report; telling held */
 bool leat__adds_up(const struct leat_counts *counts);
 bool leat__find_lost(struct leat__run *run); /* tells each; true: something is */
@@ -257,6 +292,11 @@ static inline bool leat__come_outside(struct leat__worker *worker)
  * LEAT__TODO still were not begun because the run has ended. */
 void leat__do_batch(struct leat__worker *worker);
 
+/* call.c: how a status that is not LEAT_OK is to be read: fn had attempt, which
+ * is ctx or armed under it. */
+int leat__read(struct leat__worker *worker, leat_ctx *ctx, leat_ctx *attempt,
+               int status);
+
 /* call.c: one call of fn under ctx with the stage's timeout, at most until
  * deadline. The status as leat reads it: LEAT_CANCELED when ctx has ended,
  * LEAT_TIMEOUT after its own deadline. */
@@ -277,9 +317,10 @@ void leat__budget_init(struct leat__step *step);
 /* order.c */
 struct leat__order *leat__order_new(const struct leat__run *run);
 void leat__order_free(struct leat__order *order);
-/* Puts an item in; then whatever is next in order is passed on, by this worker
+/* Puts items in; then whatever is next in order is passed on, by this worker
  * or by the one that is at it. */
-void leat__order_put(struct leat__worker *worker, struct leat__block *item);
+void leat__order_put(struct leat__worker *worker, struct leat__block **items,
+                     size_t count);
 void leat__order_flush(struct leat__worker *worker); /* at the end: gaps, too */
 /* What an abandoned end leaves behind, one by one; NULL: none. */
 struct leat__block *leat__order_take(struct leat__order *order);

@@ -48,8 +48,13 @@ static int make(struct leat__worker *worker, struct leat__block *item)
     void *out = leat__value_at(item, worker->step->value_at);
     int status;
 
-    item->pub.seq = atomic_fetch_add_explicit(&worker->run->seq, 1,
-                                              memory_order_relaxed);
+    if (worker->again) /* the same one, for another attempt */
+        item->pub.seq = atomic_load_explicit(&worker->seq,
+                                             memory_order_relaxed);
+    else
+        item->pub.seq = atomic_fetch_add_explicit(&worker->run->seq, 1,
+                                                  memory_order_relaxed);
+    worker->again = false;
     atomic_store_explicit(&worker->seq, item->pub.seq, memory_order_relaxed);
     memset(out, 0, worker->step->stage.pub.out->size);
     status = leat__call(worker, worker->pause, &item->pub, LEAT__NEVER, NULL,
@@ -134,13 +139,21 @@ static int decide(struct leat__worker *worker, int status, unsigned *tries)
     }
     if ((status == LEAT_AGAIN || status == LEAT_TIMEOUT) &&
         ++*tries < stage->retry.attempts) {
+        worker->again = true;
         leat__count(&worker->counts.retried);
+        leat__tell(run, LEAT_EVENT_RETRY, worker, seq, status, 0);
         return leat_sleep(worker->pause, leat__backoff(worker, seq, *tries)) ==
                        LEAT_OK ? LEAT_OK : LEAT_CANCELED;
     }
     leat__stop(run, status, stage->name,
                message[0] ? message : leat_strstatus(status));
     return LEAT_CANCELED;
+}
+
+/* The monitor is on its way to end `pause`; nothing is read meanwhile. */
+static bool is_drained(const struct leat__run *run)
+{
+    return run->pub.drain && leat__ctx_status(run->pub.drain) != LEAT_OK;
 }
 
 int leat__source(leat_ctx *ctx, void *arg)
@@ -154,7 +167,7 @@ int leat__source(leat_ctx *ctx, void *arg)
 
     if (batch > run->in_flight)
         batch = run->in_flight;
-    while (here && status == LEAT_OK) {
+    while (here && status == LEAT_OK && !is_drained(run)) {
         if (empty == 0) {
             empty = worker->most;
             status = leat_recv_many(worker->pause, run->pool, worker->slack,

@@ -13,6 +13,7 @@ struct leat__threshold {
     uint64_t failed;      /* in all */
     uint64_t ended;       /* in all */
     uint64_t bad;         /* in the window */
+    const char *stage;    /* of the last failure */
     unsigned char *bits;  /* limit.window of them; NULL: no ratio */
 };
 
@@ -87,11 +88,14 @@ void leat__threshold_count(struct leat__run *run, bool failed,
     char message[240];
     bool tripped;
 
-    if (!t || (!failed && !t->bits))
+    if (!failed && !t->bits)
         return;
     leat__lock(&t->lock);
     note_locked(t, failed);
-    tripped = failed && tripped_locked(t, message);
+    if (failed)
+        t->stage = stage;
+    tripped = tripped_locked(t, message);
+    stage = t->stage;
     leat__unlock(&t->lock);
     if (tripped)
         leat__stop(run, LEAT_THRESHOLD, stage, message);

@@ -78,7 +78,8 @@ static void linger(struct leat__worker *worker, size_t want)
 static int take(struct leat__worker *worker)
 {
     const struct leat_stage *stage = &worker->step->stage.pub;
-    size_t want = stage->batch > 1 ? stage->batch : worker->depth;
+    size_t want = stage->batch > 1 || worker->tx ? stage->batch
+                                                 : worker->depth;
 
     worker->count = 0;
     for (;;) {
@@ -153,6 +154,11 @@ static void settle_all(struct leat__worker *worker, struct leat__block **items,
 {
     size_t settled = 0;
 
+    if (worker->all_done && !worker->step->is_errors &&
+        leat__settle_done(worker, items, count)) {
+        leat__recycle(worker->run, items, count);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         struct leat__block *item = items[i];
         if (leat__has_failed(item) && !worker->step->is_errors) {
@@ -197,6 +203,9 @@ static void keep_for_later(struct leat__worker *worker, struct leat__slot *slot)
     int64_t due = leat__after(leat__now(), leat__backoff(worker, item->pub.seq,
                                                          slot->tries));
 
+    if (worker->run->pub.item_timeout && !worker->step->is_errors &&
+        cold->deadline < due)
+        due = cold->deadline; /* then it fails */
     while (*at && leat__cold(worker->run, *at)->due <= due)
         at = &leat__cold(worker->run, *at)->next;
     cold->tries = slot->tries;
@@ -223,7 +232,8 @@ static void fail(struct leat__worker *worker, struct leat__slot *slot)
     const char *name = step->stage.pub.name;
     const char *message = worker->messages[slot - worker->slots];
 
-    leat__count(&worker->counts.failed);
+    if (slot->tries > 0)
+        leat__count(&worker->counts.failed);
     if (step->is_errors) { /* it could not be kept aside: that ends the run */
         leat__stop(worker->run, slot->error, name, message);
         return;
@@ -232,7 +242,8 @@ static void fail(struct leat__worker *worker, struct leat__slot *slot)
                      slot->tries + before(worker->run, item), message);
     leat__tell(worker->run, LEAT_EVENT_FAIL, worker, item->pub.seq,
                slot->error, 0);
-    leat__threshold_count(worker->run, true, name);
+    if (worker->run->threshold)
+        leat__threshold_count(worker->run, true, name);
     if (slot->error == LEAT_FATAL)
         leat__stop(worker->run, LEAT_FATAL, name, message);
 }
@@ -278,11 +289,36 @@ static bool conclude(struct leat__worker *worker, struct leat__slot *slot)
     return true;
 }
 
+/* The rule: all went well. The same as below, with nothing to look at. */
+static void conclude_done(struct leat__worker *worker)
+{
+    size_t count = worker->count;
+
+    leat__count_by(&worker->counts.in, count);
+    leat__count_by(&worker->counts.ok, count);
+    for (size_t i = 0; i < count; i++) {
+        struct leat__slot *slot = &worker->slots[i];
+        slot->item->pub.attempts =
+            slot->tries + before(worker->run, slot->item);
+        worker->passing[i] = slot->item;
+    }
+    if (worker->step->order)
+        leat__order_put(worker, worker->passing, count);
+    else if (worker->step->next)
+        send_on(worker, worker->passing, count);
+    else
+        settle_all(worker, worker->passing, count);
+}
+
 static void conclude_all(struct leat__worker *worker)
 {
     struct leat__step *step = worker->step;
     size_t count = 0;
 
+    if (worker->all_done && !step->is_errors) {
+        conclude_done(worker);
+        return;
+    }
     for (size_t i = 0; i < worker->count; i++)
         if (worker->slots[i].verdict == LEAT__UNWANTED)
             leat__unwanted(step);
@@ -290,12 +326,12 @@ static void conclude_all(struct leat__worker *worker)
         struct leat__block *item = worker->slots[i].item;
         if (!conclude(worker, &worker->slots[i]))
             continue;
-        if (step->order)
-            leat__order_put(worker, item);
-        else
-            worker->passing[count++] = item;
+        worker->passing[count++] = item;
     }
-    leat__pass_on(worker, worker->passing, count);
+    if (step->order)
+        leat__order_put(worker, worker->passing, count);
+    else
+        leat__pass_on(worker, worker->passing, count);
 }
 
 void leat__unwanted(struct leat__step *step)
@@ -327,7 +363,7 @@ bool leat__worker_start(struct leat__worker *worker, leat_ctx *ctx)
     timed = stage->timeout || (run->pub.item_timeout && !source &&
                                !worker->step->is_errors);
     paused = source || stage->retry.attempts > 1 || stage->linger;
-    tx = !source && resource && (resource->begin || resource->end);
+    tx = worker->tx && !source;
     worker->ctx = ctx;
     ctx->hand = &worker->hand;
     pause = paused ? leat_ctx_new(ctx, 0) : NULL;
@@ -352,7 +388,11 @@ bool leat__worker_start(struct leat__worker *worker, leat_ctx *ctx)
         return false; /* nothing will be done, so nothing is opened */
     enter(worker);
     leat__open(worker);
-    return leat__come_outside(worker) && worker->opened;
+    if (!leat__come_outside(worker))
+        return false;
+    if (!worker->opened && leat__ctx_status(ctx) != LEAT_OK)
+        leat__note(worker, leat__ctx_status(ctx));
+    return worker->opened;
 }
 
 void leat__worker_end(struct leat__worker *worker)
@@ -405,8 +445,7 @@ static void cancel_later(struct leat__worker *worker)
 static void note_canceled(struct leat__worker *worker)
 {
     for (size_t i = 0; i < worker->count; i++)
-        if (worker->slots[i].verdict == LEAT__CANCELED &&
-            !worker->step->is_errors)
+        if (worker->slots[i].verdict == LEAT__CANCELED)
             leat__note(worker, leat__ctx_status(worker->ctx));
 }
 
@@ -416,6 +455,7 @@ static bool turn(struct leat__worker *worker)
     int64_t began = leat__now(), took;
 
     atomic_store_explicit(&worker->since, began, memory_order_relaxed);
+    worker->all_done = false;
     if (!atomic_load_explicit(&worker->step->unwanted, memory_order_relaxed)) {
         leat__go_inside(worker);
         leat__do_batch(worker);

@@ -43,8 +43,7 @@ int leat_trace_attach(leat_trace *trace, leat_ctx *ctx);
  * LEAT_NOMEM, or the errno of the write that failed. */
 int leat_trace_write(leat_trace *trace, FILE *file);
 
-/* Frees it. The contexts it hung on, and the channels that were used under
- * them, must have been freed. NULL is ignored. */
+/* Frees it. The contexts it hung on must have been freed. NULL is ignored. */
 void leat_trace_free(leat_trace *trace);
 
 LEAT_END
