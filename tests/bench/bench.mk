@@ -8,7 +8,7 @@ PROTOTYPE ?=
 CXX ?= c++
 
 # what the peers need, and Debian's package with it
-BENCH_DEPS = $(CXX):g++ go:golang-go rustc:rustc \
+BENCH_DEPS = $(firstword $(CXX)):g++ go:golang-go rustc:rustc \
   /usr/share/cargo/registry/crossbeam-channel-0.5*:librust-crossbeam-channel-dev \
   tbb/parallel_pipeline.h:libtbb-dev \
   concurrentqueue/blockingconcurrentqueue.h:libconcurrentqueue-dev \

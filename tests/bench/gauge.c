@@ -51,7 +51,7 @@ static bool two_cpus(const cpu_set_t *may, cpu_set_t *one, cpu_set_t *other)
 
     CPU_ZERO(one);
     CPU_ZERO(other);
-    for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
         if (CPU_ISSET(cpu, may))
             CPU_SET(cpu, found++ == 0 ? one : other);
     return found == 2;

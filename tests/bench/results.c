@@ -184,37 +184,43 @@ static unsigned row_named(const char *workload)
     return row;
 }
 
-/* The row without its feature. */
-static unsigned plain_of(unsigned row)
+static void feature_cells(struct table *table, double with, double plain)
 {
-    bool works = strncmp(rows[row].workload, "pipeline-work", 13) == 0;
-
-    return row_named(works ? "pipeline-work" : "pipeline");
+    table_figure(table, with);
+    if (isnan(with) || isnan(plain))
+        table_cell(table, "-");
+    else
+        table_cell(table, "%+.0f %%", 100 * (with / plain - 1));
 }
 
+/* A feature has two rows, the second with work. */
 static void features_table(const struct results *results, struct table *table)
 {
-    static const char *const heads[] = {"pipeline", "state", "ns", "plain",
-                                        "cost", "runs"};
+    static const char *const heads[] = {"pipeline", "state", "trivial", "cost",
+                                        "2 us of work", "cost", "runs"};
+    const char *const plain_names[] = {"pipeline", "pipeline-work"};
 
     table_begin(table, 2, heads, sizeof heads / sizeof *heads);
-    for (unsigned row = 0; row < row_count; row++)
-        for (enum state state = NEAR; state < MIXED; state++) {
-            struct figure here = look_up(results, row, "leat", state), plain;
-            if (rows[row].part != FEATURE || here.runs == 0)
+    for (enum state state = NEAR; state < MIXED; state++) {
+        double plain[2];
+        for (int i = 0; i < 2; i++)
+            plain[i] = look_up(results, row_named(plain_names[i]), "leat",
+                               state).median;
+        for (unsigned row = 0; row < row_count; row++) {
+            struct figure one, two;
+            if (rows[row].part != FEATURE)
                 continue;
-            plain = look_up(results, plain_of(row), "leat", state);
+            one = look_up(results, row, "leat", state);
+            two = look_up(results, ++row, "leat", state);
+            if (one.runs + two.runs == 0)
+                continue;
             table_cell(table, "%s", rows[row].title);
             table_cell(table, "%s", state_names[state]);
-            table_figure(table, here.median);
-            table_figure(table, plain.median);
-            if (isnan(plain.median))
-                table_cell(table, "-");
-            else
-                table_cell(table, "%+.0f %%",
-                           100 * (here.median / plain.median - 1));
-            table_cell(table, "%u", here.runs);
+            feature_cells(table, one.median, plain[0]);
+            feature_cells(table, two.median, plain[1]);
+            table_cell(table, "%u", one.runs + two.runs);
         }
+    }
 }
 
 static void head(const struct results *results, FILE *to)
@@ -231,7 +237,7 @@ static void head(const struct results *results, FILE *to)
             results->versions);
     fprintf(to, "%u rounds, %u runs in %.0f s; cache line's round trip %.0f to "
             "%.0f ns (near: below %d); %u runs left out because it changed; "
-            "others used %.0f %% of the CPUs.\n", results->rounds,
+            "other processes and the host used %.0f %% of the CPUs.\n", results->rounds,
             results->count, results->took, results->gauge_least,
             results->gauge_most, GAUGE_FAR, mixed,
             all > 0 ? 100 * results->others / all : 0);

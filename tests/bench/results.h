@@ -20,7 +20,7 @@ struct results {
     unsigned count, room;
     double gauge_least, gauge_most;
     double took;   /* seconds in all */
-    double others; /* CPU seconds that other processes used meanwhile */
+    double others; /* CPU seconds that went elsewhere meanwhile */
     unsigned rounds;
     bool prototype;       /* whether it took part */
     const char *versions; /* of the peers */

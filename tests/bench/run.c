@@ -72,6 +72,8 @@ enum outcome run_program(const char *path, const char *workload, uint64_t count,
     wait4(child, &status, 0, &used);
     if (!in_time)
         return TOO_LONG;
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "\n%s: signal %d\n", path, WTERMSIG(status));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 ||
         sscanf(line, "%*s %*s %" SCNu64 " %lf %lf", &run->count, &run->took,
                &run->each) != 3 || run->count == 0)
@@ -86,13 +88,14 @@ enum outcome run_program(const char *path, const char *workload, uint64_t count,
 double machine_cpu(void)
 {
     FILE *file = fopen("/proc/stat", "r");
-    double user = 0, nice = 0, system = 0, irq = 0, soft = 0;
+    double user = 0, nice = 0, system = 0, irq = 0, soft = 0, steal = 0;
 
     if (!file)
         return 0;
-    if (fscanf(file, "cpu %lf %lf %lf %*f %*f %lf %lf", &user, &nice, &system,
-               &irq, &soft) != 5)
+    if (fscanf(file, "cpu %lf %lf %lf %*f %*f %lf %lf %lf", &user, &nice,
+               &system, &irq, &soft, &steal) != 6)
         user = 0;
     fclose(file);
-    return (user + nice + system + irq + soft) / (double)sysconf(_SC_CLK_TCK);
+    return (user + nice + system + irq + soft + steal) /
+           (double)sysconf(_SC_CLK_TCK);
 }

@@ -19,7 +19,8 @@ struct run {
 enum outcome run_program(const char *path, const char *workload, uint64_t count,
                          const char *file, int limit, struct run *run);
 
-/* Seconds of CPU time that the whole machine has used since it was started. */
+/* Seconds of CPU time that the whole machine has used since it was started, or
+ * its host has taken from it. */
 double machine_cpu(void);
 
 #endif
