@@ -416,7 +416,8 @@ static const char *flow_fault(const struct leat_stage *stage)
     if (!stage->out)
         return "out is missing";
     if (stage->ordered || stage->timeout || stage->retry.attempts ||
-        stage->retry.backoff || stage->batch || stage->linger)
+        stage->retry.backoff || stage->retry.backoff_max ||
+        stage->retry.budget > 0 || stage->batch || stage->linger)
         return "ordered, timeout, retry, batch and linger need a pipeline";
     if (r && (r->begin || r->end))
         return "begin and end of a resource need a pipeline";
