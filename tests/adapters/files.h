@@ -4,11 +4,13 @@
 #define ADAPTERS_FILES_H
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -81,6 +83,21 @@ static inline char *get_file(const char *path, size_t *len)
     if (len)
         *len = got;
     return text;
+}
+
+/* Ends this process as kill -9 does. */
+static inline void die(void)
+{
+    kill(getpid(), SIGKILL);
+}
+
+/* Whether the child has died so, and not in another way. */
+static inline bool has_died(pid_t child)
+{
+    int status = 0;
+
+    return waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+           WTERMSIG(status) == SIGKILL;
 }
 
 static inline bool exists(const char *path)

@@ -25,7 +25,7 @@ static struct {
     struct leat_report report;
     struct row list[ROWS];
     char failures[4096]; /* "SEQ STATUS MESSAGE;" */
-    size_t bound, die_at; /* rows bound; the process ends at the n-th */
+    size_t bound, die_at; /* rows bound; kill -9 at the n-th */
 } rows;
 
 static const char schema[] =
@@ -38,7 +38,7 @@ static inline int bind_row(leat_ctx *ctx, sqlite3_stmt *insert,
     const struct row *row = item;
 
     if (++rows.bound == rows.die_at)
-        _exit(9);
+        die();
     if (strcmp(row->name, "unbound") == 0)
         return leat_fail(ctx, EPROTO, "not bound");
     if (strcmp(row->name, "rollback") == 0)
@@ -159,8 +159,9 @@ static inline void check_markers(const char *path, int64_t count)
     cr_expect_eq(ask(path, "SELECT count(*) FROM t"), count);
     cr_expect_eq(ask(path, "SELECT count(*) FROM leat_done WHERE job = 'test'"),
                  count);
-    cr_expect_eq(ask(path, "SELECT count(*) FROM t JOIN leat_done ON"
-                     " leat_done.id = CAST(t.id AS TEXT) AND job = 'test'"), count);
+    cr_expect_eq(ask(path, "SELECT count(*) FROM t JOIN leat_done"
+                     " ON job = 'test' AND leat_done.id = CAST(t.id AS TEXT)"),
+                 count);
     cr_expect_eq(ask(path, "SELECT coalesce(sum(items), 0) FROM leat_progress"
                      " WHERE job = 'test'"), count);
 }

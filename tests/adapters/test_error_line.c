@@ -1,5 +1,5 @@
-/* test_error_line.c - one line of an error file: what is in it, and what becomes
- * of a line that cannot be understood.
+/* test_error_line.c - one line of an error file: what is in it, and what
+ * becomes of a line that cannot be understood.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "adapters/words.h"
@@ -193,7 +193,7 @@ Test(error_line, an_input_may_be_long, .init = setup, .fini = teardown)
     size_t lens[] = {1023, 1024, 1025, 100000};
 
     for (size_t i = 0; i < 4; i++) {
-        struct leat_type type = {"long", sizeof(size_t), NULL, long_encode, NULL};
+        struct leat_type type = {"long", sizeof(size_t), .encode = long_encode};
         struct leat_item item = failed_item("", EIO, "");
         json_t *line;
         item.input = &lens[i];
@@ -210,7 +210,7 @@ Test(error_line, an_input_that_cannot_be_written_is_not_lost_silently,
     static const char *const list[] = {"!mute", "!two"};
     const char *path = path_of("e.jsonl");
     struct leat_item item = failed_item("", EIO, "");
-    struct leat_type type = {"odd", sizeof(size_t), NULL, changing_encode, NULL};
+    struct leat_type type = {"odd", sizeof(size_t), .encode = changing_encode};
     json_t *line;
 
     cr_assert_eq(run_words(list, 2, path), LEAT_PARTIAL);
@@ -256,7 +256,8 @@ Test(error_line, one_that_is_broken_fails_by_file_line_and_field,
         {"{\"seq\":1,\"input\":2}", "field input: not a string"},
         {"{\"seq\":1,\"input\":null}", "field input: null"},
         {"{\"seq\":1,\"input_base64\":2}", "field input_base64: not base64"},
-        {"{\"seq\":1,\"input_base64\":\"A\"}", "field input_base64: not base64"},
+        {"{\"seq\":1,\"input_base64\":\"A\"}",
+         "field input_base64: not base64"},
         {"{\"seq\":1,\"input_base64\":\"AAA?\"}",
          "field input_base64: not base64"},
         {"{\"seq\":1,\"input_base64\":\"A===\"}",
@@ -274,24 +275,26 @@ Test(error_line, one_that_is_broken_fails_by_file_line_and_field,
          " word is an array of bytes.\"}", "field input: "},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *path = path_of("e.jsonl");
-        char text[512], place[64];
-        json_t *line;
-        snprintf(text, sizeof text, "{\"seq\":5,\"input\":\"fine\"}\n%s\n",
-                 cases[i].line);
-        put_file("e.jsonl", text, strlen(text));
-        words.report = (struct leat_report){0};
-        cr_expect_eq(read_back(), LEAT_PARTIAL, "%s", cases[i].line);
-        cr_expect_eq(words.report.total.failed, 1, "%s", cases[i].line);
-        cr_expect_str_eq(saved(), "fine ", "%s", cases[i].line);
-        line = get_line(path, 0);
-        snprintf(place, sizeof place, "e.jsonl.rerunning:2: %s", cases[i].why);
+    size_t count = sizeof cases / sizeof *cases;
+    const char *path = path_of("e.jsonl");
+    FILE *file = fopen(path, "w");
+
+    fputs("{\"seq\":5,\"input\":\"fine\"}\n", file);
+    for (size_t i = 0; i < count; i++)
+        fprintf(file, "%s\n", cases[i].line);
+    fclose(file);
+    cr_expect_eq(read_back(), LEAT_PARTIAL);
+    cr_expect_eq(words.report.total.failed, count);
+    cr_expect_str_eq(saved(), "fine ");
+    for (size_t i = 0; i < count; i++) {
+        json_t *line = get_line(path, i);
+        char place[64];
+        snprintf(place, sizeof place, "e.jsonl.rerunning:%zu: %s", i + 2,
+                 cases[i].why);
         cr_expect_not_null(strstr(string(line, "message"), place), "%s: %s",
                            cases[i].line, string(line, "message"));
         cr_expect_str_eq(string(line, "stage"), "decode");
         json_decref(line);
-        unlink(path);
     }
 }
 
@@ -366,7 +369,8 @@ Test(error_line, what_is_missing_by_choice_is_filled_in, .init = setup,
 Test(error_line, a_torn_last_line_and_empty_ones_count_as_skipped,
      .init = setup, .fini = teardown)
 {
-    static const char text[] = "\n{\"seq\":1,\"input\":\"a\"}\n\n{\"seq\":2,\"inp";
+    static const char text[] =
+        "\n{\"seq\":1,\"input\":\"a\"}\n\n{\"seq\":2,\"inp";
     const char *path = put_file("e.jsonl", text, sizeof text - 1);
 
     cr_assert_eq(read_back(), LEAT_OK);
@@ -504,7 +508,8 @@ Test(error_line, every_allocation_of_reading_may_fail, .init = setup,
     static const char text[] =
         "{\"seq\":1,\"input\":\"a\",\"message\":\"m\"}\n"
         "{\"seq\":1,\"input_base64\":\"AAAA\"}\n"
-        "{\"line\":\"{\\\"seq\\\":1,\\\"input\\\":\\\"b\\\"}\",\"message\":\"m\"}\n"
+        "{\"line\":\"{\\\"seq\\\":1,\\\"input\\\":\\\"b\\\"}\","
+        "\"message\":\"m\"}\n"
         "{\"line\":\"x\"}\n"
         "broken\n";
     unsigned long n = 1;

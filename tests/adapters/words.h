@@ -90,7 +90,7 @@ static inline int save_word(leat_ctx *ctx, const void *in, void *out, void *arg)
     strcat(words.saved, ((const struct word *)in)->text);
     strcat(words.saved, " ");
     if (words.saved_count == words.die_at)
-        _exit(9);
+        die();
     if (words.saved_count == words.cancel_at)
         leat_ctx_cancel(words.ctx, 0);
     return LEAT_OK;

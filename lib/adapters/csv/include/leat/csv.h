@@ -20,8 +20,8 @@
  *     behind a closing quote; a quote that is never closed, or not before
  *     max_record. The record is its first line then, and cutting resumes at the
  *     next one
- *   a line longer than max_record (EFBIG): its bytes are not kept, and it is the
- *     one record that an error file cannot hold
+ *   a line longer than max_record (EFBIG): its bytes are not kept, and it is
+ *     the one record that an error file cannot hold
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT_CSV_H
 #define LEAT_CSV_H
