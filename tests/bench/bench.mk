@@ -30,7 +30,7 @@ bench-deps: ## install what is missing for bench: Go, Rust, TBB and others
 
 bench: ## leat's speed beside Go, crossbeam and TBB; PROTOTYPE= ROUNDS= MS= ONLY=
 	@CXX="$(CXX)" sh tests/bench/need.sh $(BENCH_DEPS)
-	@$(MAKE) --no-print-directory $(bench_dir)/driver $(bench_peers:%=$(bench_dir)/%) \
+	@$(MAKE) -s $(bench_dir)/driver $(bench_peers:%=$(bench_dir)/%) \
 	  $(if $(PROTOTYPE),$(bench_dir)/prototype)
 	@$(bench_dir)/driver -r $(ROUNDS) -t $(MS) $(if $(PROTOTYPE),-p) \
 	  -f lessons/00_tour/zipcodes.csv -o $(bench_dir)/bench.md \

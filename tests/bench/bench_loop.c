@@ -28,7 +28,8 @@ static int pipeline(const char *workload, uint64_t count)
 }
 
 struct load {
-    sqlite3_stmt *insert;
+    sqlite3 *db;
+    sqlite3_stmt *insert, *mark; /* mark NULL: all in one transaction */
     const char *fields[JOB_FIELDS];
     char text[4096]; /* of the fields so far */
     size_t used, column;
@@ -50,21 +51,43 @@ static void take_field(void *bytes, size_t len, void *arg)
     load->used += len + 1;
 }
 
+static bool run(struct load *load, const char *sql)
+{
+    return sqlite3_exec(load->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static bool step(sqlite3_stmt *statement)
+{
+    bool done = sqlite3_step(statement) == SQLITE_DONE;
+
+    sqlite3_reset(statement);
+    return done;
+}
+
+static bool save(struct load *load, const struct place *place)
+{
+    place_bind(load->insert, place);
+    if (load->mark) {
+        sqlite3_bind_text(load->mark, 1, place->zip, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(load->mark, 2, (sqlite3_int64)load->rows);
+        if (!step(load->mark))
+            return false;
+    }
+    if (!step(load->insert))
+        return false;
+    return ++load->saved % 1000 > 0 || !load->mark ||
+           (run(load, "COMMIT") && run(load, "BEGIN IMMEDIATE"));
+}
+
 static void take_row(int end, void *arg)
 {
     struct load *load = arg;
     struct place place;
 
-    if (load->rows++ > 0) { /* the first names the columns */
-        if (load->column != JOB_FIELDS || !place_parse(&place, load->fields)) {
-            load->broken = true;
-        } else {
-            place_bind(load->insert, &place);
-            load->broken |= sqlite3_step(load->insert) != SQLITE_DONE;
-            sqlite3_reset(load->insert);
-            load->saved++;
-        }
-    }
+    if (load->rows++ > 0 && /* the first names the columns */
+        (load->column != JOB_FIELDS || !place_parse(&place, load->fields) ||
+         !save(load, &place)))
+        load->broken = true;
     load->used = load->column = 0;
 }
 
@@ -86,11 +109,24 @@ static bool load_file(struct load *load, const char *path)
     return !load->broken;
 }
 
-/* All in one transaction, without markers: cannot be resumed. */
-static int job(const char *workload, const char *path)
+static bool prepare(struct load *load, bool marked)
+{
+    if (marked &&
+        (!run(load, "CREATE TABLE leat_done(job TEXT NOT NULL, id TEXT NOT NULL,"
+                    " content INTEGER, PRIMARY KEY(job, id)) WITHOUT ROWID") ||
+         sqlite3_prepare_v2(load->db, "INSERT INTO leat_done VALUES('loop',?,?)",
+                            -1, &load->mark, NULL) != SQLITE_OK))
+        return false;
+    return run(load, "BEGIN IMMEDIATE") &&
+           sqlite3_prepare_v2(load->db, JOB_INSERT, -1, &load->insert, NULL) ==
+               SQLITE_OK;
+}
+
+/* In one transaction, which cannot be resumed; or marked, with a marker for each
+ * row and a commit every thousand, as leat's sink has it. */
+static int job(const char *workload, const char *path, bool marked)
 {
     struct load load = {0};
-    sqlite3 *db;
     char dir[64];
     double began, took;
     bool right;
@@ -98,13 +134,12 @@ static int job(const char *workload, const char *path)
     if (!job_folder(dir, sizeof dir))
         return 1;
     began = seconds();
-    db = job_open(dir);
-    right = db && sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == 0 &&
-            sqlite3_prepare_v2(db, JOB_INSERT, -1, &load.insert, NULL) == 0 &&
-            load_file(&load, path) &&
-            sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == 0;
+    load.db = job_open(dir);
+    right = load.db && prepare(&load, marked) && load_file(&load, path) &&
+            run(&load, "COMMIT");
     sqlite3_finalize(load.insert);
-    sqlite3_close(db);
+    sqlite3_finalize(load.mark);
+    sqlite3_close(load.db);
     took = seconds() - began;
     right = job_check(dir, load.saved) && right;
     return result("loop", workload, load.saved, took, right);
@@ -112,12 +147,11 @@ static int job(const char *workload, const char *path)
 
 int main(int argc, char **argv)
 {
-    const char *workload = argc > 2 ? argv[1] : "";
-    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
-
-    if (strncmp(workload, "pipeline", 8) == 0)
-        return pipeline(workload, count);
-    if (strcmp(workload, "job") == 0 && argc > 3)
-        return job(workload, argv[3]);
+    if (argc < 3)
+        return 2;
+    if (strncmp(argv[1], "pipeline", 8) == 0)
+        return pipeline(argv[1], strtoull(argv[2], NULL, 10));
+    if (argc > 3 && strncmp(argv[1], "job", 3) == 0)
+        return job(argv[1], argv[3], strcmp(argv[1], "job+markers") == 0);
     return 2;
 }

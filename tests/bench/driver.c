@@ -77,16 +77,18 @@ static void measure(struct plan *plan, struct results *results, unsigned row,
                     unsigned peer)
 {
     struct sample sample = {.row = row, .peer = peers[peer]};
-    double before = plan->gauge, used;
+    double before = plan->gauge, used, began;
 
     if (plan->counts[row][peer] == 0) {
         plan->counts[row][peer] = settle_count(plan, row, peer);
         before = gauge();
     }
     used = machine_cpu();
+    began = seconds();
     if (plan->counts[row][peer] == 0 ||
         !once(plan, row, peer, plan->counts[row][peer], &sample.run))
         return;
+    results->watched += seconds() - began;
     results->others += machine_cpu() - used -
                        sample.run.cpu * 1e-9 * (double)sample.run.count;
     plan->gauge = gauge();

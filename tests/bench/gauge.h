@@ -12,8 +12,9 @@ enum state { NEAR, FAR, MIXED }; /* MIXED: it flipped during a run */
 
 enum { GAUGE_FAR = 200 }; /* ns: from here on it is far */
 
-/* The round trip in ns between two threads pinned to different CPUs, the median
- * of several; takes some milliseconds. 0: there is one CPU only. */
+/* The round trip in ns between two threads pinned to different CPUs: the best of
+ * many short looks, as those during which somebody else had a CPU say
+ * nothing. Takes some milliseconds. 0: there is one CPU only. */
 double gauge(void);
 
 enum state state_of(double before, double after);

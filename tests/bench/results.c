@@ -228,7 +228,7 @@ static void head(const struct results *results, FILE *to)
     struct utsname system;
     unsigned mixed = 0;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    double all = results->took * (double)cpus;
+    double all = results->watched * (double)cpus;
 
     uname(&system);
     for (unsigned i = 0; i < results->count; i++)

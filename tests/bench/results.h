@@ -20,7 +20,8 @@ struct results {
     unsigned count, room;
     double gauge_least, gauge_most;
     double took;   /* seconds in all */
-    double others; /* CPU seconds that went elsewhere meanwhile */
+    double watched; /* seconds of runs alone */
+    double others;  /* CPU seconds that went elsewhere in those */
     unsigned rounds;
     bool prototype;       /* whether it took part */
     const char *versions; /* of the peers */

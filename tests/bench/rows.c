@@ -56,6 +56,8 @@ const struct row rows[] = {
     FEATURE_ROWS("retry", "+ retry"),
     FEATURE_ROWS("batch", "+ resource, batches of 64"),
     {"job", "CSV to SQLite", JOB, "leat loop", 42049, true, {{0}}},
+    {"job+markers", "the same, loop with markers", JOB, "loop", 42049, true,
+     {{0}}},
 };
 
 const unsigned row_count = sizeof rows / sizeof *rows;
