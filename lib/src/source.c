@@ -173,7 +173,7 @@ int leat__source(leat_ctx *ctx, void *arg)
             status = leat_recv_many(worker->pause, run->pool, worker->slack,
                                     &empty);
             if (status != LEAT_OK)
-                break;
+                break; /* and empty is 0 */
             for (size_t i = 0; i < empty; i++)
                 leat__block_prefetch(worker->slack[i]);
         }
@@ -185,6 +185,8 @@ int leat__source(leat_ctx *ctx, void *arg)
         if (here)
             status = decide(worker, status, &tries);
     }
+    if (here) /* another worker of the source may be waiting for them */
+        leat__recycle(run, worker->slack, empty);
     if (status == LEAT_CLOSED)
         atomic_store(&run->source_ended, true);
     leat__worker_end(worker);
