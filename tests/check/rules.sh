@@ -18,10 +18,10 @@ headers() { ls lib/include/*.h lib/include/leat/*.h; for a; do ls lib/adapters/"
 # --- headers
 for h in $(headers "$@"); do
     # shellcheck disable=SC2086
-    if echo "#include \"$h\"" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror \
+    if printf '#include "%s"\ntypedef int not_empty;\n' "$h" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror \
         -fsyntax-only $includes -I. -x c -; then ok; else bad "$h: not alone as C11"; fi
     # shellcheck disable=SC2086
-    if echo "#include \"$h\"" | g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror \
+    if printf '#include "%s"\ntypedef int not_empty;\n' "$h" | g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror \
         -fsyntax-only $includes -I. -x c++ -; then ok; else bad "$h: not alone as C++11"; fi
 done
 
@@ -49,7 +49,8 @@ compare lib/include "$build/release/libleat.so"
 for a; do compare "lib/adapters/$a/include" "$build/release/libleat-$a.so"; done
 
 # --- globals: no writable data, and no call of the forbidden
-data=$(nm "$build/release/libleat.a" | awk '$2 ~ /^[bBdDC]$/ && $3 !~ /^(DW|__)/ {print $3}')
+data=$(nm -f sysv "$build/release/libleat.a" |
+    awk -F'|' '{gsub(/ /, "")} $7 ~ /^(\.data|\.bss|\.tdata|\.tbss|\*COM\*)$/ {print $1}')
 if [ -z "$data" ]; then ok; else bad "libleat has global state: $data"; fi
 forbidden='exit|_exit|getenv|secure_getenv|printf|fprintf|puts|perror|signal|sigaction|rand|srand|random|srandom|setlocale|atexit|sleep|usleep'
 calls=$(for f in "$build"/release/lib/src/*.o; do
@@ -70,6 +71,7 @@ wait 4
 group 5
 item 5
 stage 6
+block 7
 run 7'
 rank_of() { echo "$rank" | awk -v n="$1" '$1 == n {print $2; found = 1} END {if (!found) print 9}'; }
 for f in lib/src/*.c lib/src/*.h; do
@@ -97,6 +99,8 @@ ok
 awk '/^```c$/ {on = 1; next} /^```$/ {if (on) exit} on' README.md >"$work/squares.c"
 if cmp -s "$work/squares.c" lib/examples/squares.c; then ok
 else bad "README.md: its first program is not lib/examples/squares.c"; fi
+if grep -qx "    $(cat lib/examples/squares.out)" README.md; then ok
+else bad "README.md: what squares.c prints is not lib/examples/squares.out"; fi
 lines=$(wc -l <lib/examples/squares.c)
 if [ "$lines" -lt 25 ]; then ok; else bad "lib/examples/squares.c has $lines lines, 25 and more"; fi
 
