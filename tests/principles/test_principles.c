@@ -5,6 +5,7 @@
 #include "support/run.h"
 #include "support/scale.h"
 #include <errno.h>
+#include <leat/group.h>
 #include <leat/trace.h>
 
 TestSuite(principles, .timeout = 30);
