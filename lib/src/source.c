@@ -37,9 +37,19 @@ static void bring_to_life(struct leat__worker *worker, struct leat__block *item)
             &run->ticket, 1, memory_order_relaxed);
     if (timeout)
         leat__cold(run, item)->deadline = leat__after(leat__now(), timeout);
-    leat__count(&worker->counts.in);
-    leat__count(&worker->counts.ok);
-    leat__count(&worker->settled.in);
+}
+
+/* A lone worker needs no read-modify-write, which costs as much as a send. */
+static uint64_t next_seq(struct leat__worker *worker)
+{
+    _Atomic uint64_t *seq = &worker->run->seq;
+    uint64_t next;
+
+    if (worker->step->stage.pub.workers > 1)
+        return atomic_fetch_add_explicit(seq, 1, memory_order_relaxed);
+    next = atomic_load_explicit(seq, memory_order_relaxed);
+    atomic_store_explicit(seq, next + 1, memory_order_relaxed);
+    return next;
 }
 
 /* One call of fn: LEAT_OK, and the item is made; or the status. */
@@ -52,8 +62,7 @@ static int make(struct leat__worker *worker, struct leat__block *item)
         item->pub.seq = atomic_load_explicit(&worker->seq,
                                              memory_order_relaxed);
     else
-        item->pub.seq = atomic_fetch_add_explicit(&worker->run->seq, 1,
-                                                  memory_order_relaxed);
+        item->pub.seq = next_seq(worker);
     worker->again = false;
     atomic_store_explicit(&worker->seq, item->pub.seq, memory_order_relaxed);
     memset(out, 0, worker->step->stage.pub.out->size);
@@ -112,6 +121,9 @@ static bool turn(struct leat__worker *worker, size_t count, size_t *used,
         return false;
     for (size_t i = 0; i < *used; i++)
         bring_to_life(worker, worker->passing[i]);
+    leat__count_by(&worker->counts.in, *used);
+    leat__count_by(&worker->counts.ok, *used);
+    leat__count_by(&worker->settled.in, *used);
     if (*status == LEAT_SKIP)
         skip(worker, worker->passing[*used]);
     leat__pass_on(worker, worker->passing, *used);
