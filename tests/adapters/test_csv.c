@@ -412,6 +412,11 @@ Test(csv, a_file_that_cannot_be_read_is_a_clear_error, .init = setup,
     csv.path = put_file("empty.csv", "", 0);
     cr_expect_eq(run(&csv, 1), ENODATA);
     cr_expect_not_null(strstr(got.report.cause.message, "the file is empty"));
+    csv.path = put_file("unreadable.csv", "a\n", 2);
+    chmod(csv.path, 0);
+    become_nobody();
+    cr_expect_eq(open_source(&csv), EACCES);
+    become_root_again();
     csv.path = put_file("bom.csv", "\xEF\xBB\xBF", 3);
     cr_expect_eq(open_source(&csv), ENODATA, "a BOM and no more");
     csv.path = "/proc/self/mem"; /* opens, and cannot be read at 0 */

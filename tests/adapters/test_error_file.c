@@ -126,6 +126,54 @@ Test(error_file, a_path_that_cannot_be_is_told_at_the_start, .init = setup,
     cr_expect_eq(open_errors(file), LEAT_OK);
 }
 
+Test(error_file, what_is_not_permitted_is_told, .init = setup,
+     .fini = teardown)
+{
+    const char *path = path_of("e.jsonl");
+    struct leat_stage errors = leat_error_file(path);
+    void *state = NULL;
+
+    become_nobody();
+    chmod(folder, 0500);
+    cr_expect_eq(open_errors(path), EACCES);
+    chmod(folder, 0300); /* a file can be made, but its name not be synced */
+    cr_expect_eq(errors.resource->open(words.ctx, errors.arg, &state), LEAT_OK);
+    cr_expect_eq(errors.resource->begin(words.ctx, state), EACCES);
+    errors.resource->close(state);
+    chmod(folder, 0500);
+    cr_expect_eq(open_errors(path), LEAT_OK);
+    cr_expect_eq(rerun_words(path), EACCES, "it cannot be renamed");
+    chmod(path, 0400);
+    cr_expect_eq(open_errors(path), EACCES);
+    become_root_again();
+}
+
+Test(error_file, a_rerun_that_cannot_be_read_is_told, .init = setup,
+     .fini = teardown)
+{
+    const char *path = path_of("e.jsonl");
+
+    cr_assert_eq(symlink("/proc/self/mem", path_of("e.jsonl.rerunning")), 0);
+    cr_expect_eq(rerun_words(path), EIO);
+    cr_expect_not_null(strstr(words.report.cause.message, "rerunning: cannot "
+                              "read"), "%s", words.report.cause.message);
+    unlink(path_of("e.jsonl.rerunning"));
+    cr_expect_eq(mkdir(path_of("e.jsonl.rerunning"), 0700), 0);
+    cr_expect_eq(rerun_words(path), EISDIR);
+    rmdir(path_of("e.jsonl.rerunning"));
+    cr_expect_eq(mkfifo(path_of("e.jsonl.rerunning"), 0600), 0);
+    cr_expect_eq(rerun_words(path), EINVAL);
+}
+
+Test(error_file, a_path_may_be_relative, .init = setup, .fini = teardown)
+{
+    cr_assert_eq(chdir(folder), 0);
+    cr_assert_eq(run_words(some, 5, "e.jsonl"), LEAT_PARTIAL);
+    words.mended = 5;
+    cr_assert_eq(rerun_words("e.jsonl"), LEAT_OK);
+    cr_assert_eq(chdir("/"), 0);
+}
+
 Test(error_file, a_path_that_turns_bad_later_fails_the_batch, .init = setup,
      .fini = teardown)
 {

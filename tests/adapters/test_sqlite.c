@@ -275,15 +275,15 @@ Test(sqlite, a_full_set_of_ids_is_only_less_of_a_help, .init = setup,
     size_t known = 0;
 
     db.seen = leat_sqlite_seen_new(5);
-    cr_assert_eq(save_rows(&db, 20, 10), LEAT_OK);
-    for (size_t i = 0; i < 20; i++) {
+    cr_assert_eq(save_rows(&db, 150, 150), LEAT_OK);
+    for (size_t i = 0; i < 150; i++) {
         char key[32];
         snprintf(key, sizeof key, "%zu", i);
         known += leat_sqlite_seen_has(db.seen, key, NULL);
     }
     cr_assert_eq(known, 5);
-    cr_assert_eq(save_rows(&db, 20, 10), LEAT_OK);
-    cr_assert_eq(rows.report.total.skipped, 20);
+    cr_assert_eq(save_rows(&db, 150, 150), LEAT_OK);
+    cr_assert_eq(rows.report.total.skipped, 150);
     leat_sqlite_seen_free(db.seen);
 }
 
@@ -587,7 +587,7 @@ Test(sqlite, without_memory_nothing_is_half_done, .init = setup,
      .fini = teardown)
 {
     struct leat_sqlite db = database(path_of("a.db"));
-    size_t step = 2048 * (40 / scaled(40));
+    size_t step = 512 * (40 / scaled(40));
     int status = LEAT_NOMEM;
 
     for (size_t room = 1024; status != LEAT_OK; room += step) {

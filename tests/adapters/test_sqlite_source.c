@@ -320,6 +320,31 @@ Test(sqlite_source, a_lock_of_others_is_waited_for, .init = setup,
     source.resource->close(state);
 }
 
+static int read_number(leat_ctx *ctx, sqlite3_stmt *row, void *out)
+{
+    *(int64_t *)out = sqlite3_column_int64(row, 0);
+    return LEAT_OK;
+}
+
+Test(sqlite_source, rows_that_own_nothing_need_no_drop, .init = setup,
+     .fini = teardown)
+{
+    struct leat_sqlite_query query = query_of("SELECT id FROM s");
+    struct leat_stage source;
+    void *state = NULL;
+    int64_t number = 0;
+
+    tell(path, "CREATE TABLE s(id INTEGER PRIMARY KEY);"
+               "INSERT INTO s VALUES(1),(2),(3)");
+    query.type = LEAT_TYPE(int64_t);
+    query.read = read_number;
+    source = leat_sqlite_source(&query);
+    cr_assert_eq(source.resource->open(rows.ctx, &query, &state), LEAT_OK);
+    cr_assert_eq(source.fn(rows.ctx, NULL, &number, state), LEAT_OK);
+    cr_assert_eq(number, 1);
+    source.resource->close(state);
+}
+
 static int ignore(leat_ctx *ctx, const void *in, void *out, void *arg)
 {
     return LEAT_OK;
@@ -512,7 +537,7 @@ Test(sqlite_source, without_memory_no_row_is_left_out, .init = setup,
      .fini = teardown)
 {
     struct leat_sqlite done = database(path_of("done.db"));
-    size_t step = 2048 * (40 / scaled(40)), count;
+    size_t step = 512 * (40 / scaled(40)), count;
     int status = LEAT_NOMEM;
 
     make_table(10);

@@ -11,69 +11,74 @@
 #include <fcntl.h>
 #include <leat/stage.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TRIES = 100 };
-
-/* LEAT_AGAIN: it was renamed meanwhile. */
-static int open_once(const char *path, int flags, int *fd)
+static int fault_of(const struct stat *stat)
 {
-    struct stat mine, named;
+    return S_ISREG(stat->st_mode)   ? LEAT_OK
+           : S_ISDIR(stat->st_mode) ? EISDIR
+                                    : EINVAL;
+}
 
-    *fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666);
-    if (*fd < 0 || fstat(*fd, &mine) != 0)
-        return errno;
-    if (!S_ISREG(mine.st_mode))
-        return S_ISDIR(mine.st_mode) ? EISDIR : EINVAL;
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+static int lock(const char *path, int fd)
+{
+    struct stat mine = {0}, named;
+    int status;
+
+    fstat(fd, &mine); /* of an open file; were it to fail, there is no mode */
+    if ((status = fault_of(&mine)) != LEAT_OK)
+        return status;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? EBUSY : errno;
-    if (stat(path, &named) != 0 || named.st_ino != mine.st_ino ||
-        named.st_dev != mine.st_dev)
-        return LEAT_AGAIN;
+    if (stat(path, &named) != 0 ||
+        (named.st_ino ^ mine.st_ino) | (named.st_dev ^ mine.st_dev))
+        return EBUSY; /* a re-run has renamed it in between */
     return LEAT_OK;
 }
 
 int leat__file_open(const char *path, int flags, int *fd)
 {
-    int status = LEAT_AGAIN;
+    int status;
 
-    for (int i = 0; status == LEAT_AGAIN && i < TRIES; i++)
-        if ((status = open_once(path, flags, fd)) != LEAT_OK && *fd >= 0) {
-            close(*fd);
-            *fd = -1;
-        }
-    return status == LEAT_AGAIN ? EBUSY : status;
+    if ((*fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666)) < 0)
+        return errno;
+    if ((status = lock(path, *fd)) != LEAT_OK) {
+        close(*fd);
+        *fd = -1;
+    }
+    return status;
 }
 
-/* The folder of path, or errno. */
-static int folder_of(const char *path, char folder[PATH_MAX])
+/* The folder of a path that the system has taken, so it is not too long. */
+static void folder_of(const char *path, char folder[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) + 1 : 1;
 
-    if (len >= PATH_MAX)
-        return ENAMETOOLONG;
-    memcpy(folder, slash ? path : ".", len);
-    folder[len] = '\0';
-    return LEAT_OK;
+    snprintf(folder, PATH_MAX, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
 }
 
 int leat__file_sync_names(const char *path)
 {
     char folder[PATH_MAX];
-    int status = folder_of(path, folder), fd;
+    int status = LEAT_OK, fd;
 
-    if (status != LEAT_OK)
-        return status;
+    folder_of(path, folder);
     if ((fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return errno;
     if (fsync(fd) != 0 && errno != EINVAL) /* not every file system can */
         status = errno;
     close(fd);
     return status;
+}
+
+static int may(const char *path, int how)
+{
+    return faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0 ? LEAT_OK : errno;
 }
 
 int leat__file_check(const char *path)
@@ -83,15 +88,14 @@ int leat__file_check(const char *path)
     int status;
 
     if (stat(path, &stat_) == 0) {
-        if (!S_ISREG(stat_.st_mode))
-            return S_ISDIR(stat_.st_mode) ? EISDIR : EINVAL;
-        return access(path, W_OK) == 0 ? LEAT_OK : errno;
+        if ((status = fault_of(&stat_)) != LEAT_OK)
+            return status;
+        return may(path, W_OK);
     }
     if (errno != ENOENT)
         return errno;
-    if ((status = folder_of(path, folder)) != LEAT_OK)
-        return status;
-    return access(folder, W_OK | X_OK) == 0 ? LEAT_OK : errno;
+    folder_of(path, folder);
+    return may(folder, W_OK | X_OK);
 }
 
 int leat__file_fail(leat_ctx *ctx, int error, const char *path,

@@ -128,16 +128,12 @@ int leat__line_write(const struct leat_item *item, const char *run, char **text,
     made = object && set_input(object, item) == 0 &&
            set_message(object, "stage", item->stage ? item->stage : "") == 0 &&
            set_message(object, "message", item->message) == 0 &&
-           json_object_set_new(object, "class",
-                               json_string(class_of(item->error))) == 0 &&
-           json_object_set_new(object, "code", json_integer(item->error)) ==
-               0 &&
-           json_object_set_new(object, "attempts",
-                               json_integer(item->attempts)) == 0 &&
-           json_object_set_new(object, "seq",
-                               json_integer((json_int_t)item->seq)) == 0 &&
-           json_object_set_new(object, "time", json_string(now)) == 0 &&
-           json_object_set_new(object, "run", json_string(run)) == 0;
+           json_object_update_new(
+               object,
+               json_pack("{s:s, s:i, s:i, s:I, s:s, s:s}", "class",
+                         class_of(item->error), "code", item->error, "attempts",
+                         (int)item->attempts, "seq", (json_int_t)item->seq,
+                         "time", now, "run", run)) == 0;
     *text = made ? json_dumps(object, JSON_COMPACT) : NULL;
     *len = *text ? strlen(*text) : 0;
     json_decref(object);

@@ -77,8 +77,8 @@ static int prepare(leat_ctx *ctx, struct leat__sink *sink)
              " time = excluded.time",
              &sink->progress)) != LEAT_OK)
         return status;
-    if (sqlite3_bind_text(sink->mark, 1, job, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(sink->find, 1, job, -1, SQLITE_STATIC) ||
+    if (sqlite3_bind_text(sink->mark, 1, job, -1, SQLITE_STATIC) |
+        sqlite3_bind_text(sink->find, 1, job, -1, SQLITE_STATIC) |
         sqlite3_bind_text(sink->progress, 1, job, -1, SQLITE_STATIC))
         return LEAT_NOMEM;
     return LEAT_OK;

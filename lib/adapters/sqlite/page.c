@@ -90,16 +90,14 @@ int leat__page_read(leat_ctx *ctx, struct leat__source *source)
 {
     sqlite3_stmt *rows = source->last ? source->next : source->first;
     sqlite3_value *last = NULL;
-    int status = LEAT_OK;
+    int result, status;
 
     source->db.ctx = ctx;
     source->at = source->count = 0;
-    if ((source->last && sqlite3_bind_value(rows, 1, source->last)) ||
-        sqlite3_bind_int64(rows, source->last ? 2 : 1,
-                           (sqlite3_int64)source->page))
-        status = LEAT_NOMEM;
-    if (status == LEAT_OK)
-        status = read_rows(ctx, source, rows, &last);
+    result = source->last ? sqlite3_bind_value(rows, 1, source->last) : 0;
+    result |= sqlite3_bind_int64(rows, source->last ? 2 : 1,
+                                 (sqlite3_int64)source->page);
+    status = result == 0 ? read_rows(ctx, source, rows, &last) : LEAT_NOMEM;
     sqlite3_reset(rows);
     if (status == LEAT_OK && last)
         status = check_last(ctx, source, last);

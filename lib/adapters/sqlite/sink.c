@@ -61,8 +61,8 @@ static int mark(leat_ctx *ctx, struct leat__sink *sink, const char *key,
     int status, result;
     bool same;
 
-    if (sqlite3_bind_text(sink->mark, 2, key, -1, SQLITE_STATIC) ||
-        sqlite3_bind_int64(sink->mark, 3, (sqlite3_int64)content) ||
+    if (sqlite3_bind_text(sink->mark, 2, key, -1, SQLITE_STATIC) |
+        sqlite3_bind_int64(sink->mark, 3, (sqlite3_int64)content) |
         sqlite3_bind_text(sink->find, 2, key, -1, SQLITE_STATIC))
         return LEAT_NOMEM;
     if ((status = finish(ctx, sink, sink->mark)) != LEAT_OK ||
