@@ -11,7 +11,8 @@ V ?=
 
 # --- what must be installed: program or header, and Debian's package with it
 
-DEPS = gcc:gcc make:make pkg-config:pkg-config g++:g++ valgrind:valgrind \
+DEPS = gcc:gcc make:make stdlib.h:libc6-dev pkg-config:pkg-config g++:g++ \
+  valgrind:valgrind \
   clang:clang lcov:lcov criterion/criterion.h:libcriterion-dev \
   valgrind/helgrind.h:valgrind csv.h:libcsv-dev jansson.h:libjansson-dev \
   sqlite3.h:libsqlite3-dev
@@ -34,7 +35,7 @@ FLAGS.asan = -O1 -g -Werror -fsanitize=address,undefined \
 FLAGS.ubsan = -O1 -g -Werror -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS.tsan = -O1 -g -Werror -fsanitize=thread -DLEAT_SLOW=8
 FLAGS.valgrind = -O1 -g -Werror -DLEAT_WATCH -DLEAT_SLOW=20
-FLAGS.nospin = -O1 -g -Werror -DLEAT_NOSPIN
+FLAGS.nospin = -O2 -g -Werror -DLEAT_NOSPIN
 
 # Criterion runs these; the plain runner the others (tests/support/plain).
 CRITERION = debug coverage
@@ -83,8 +84,8 @@ all: $(BUILD)/release/libleat.a $(BUILD)/release/libleat.so ## the library, stat
 define mode
 $(BUILD)/$(1)/flags: FORCE
 	@mkdir -p $$(@D)
-	@echo '$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS.$(1)) $$(WARN)' | cmp -s - $$@ || \
-	  echo '$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS.$(1)) $$(WARN)' >$$@
+	@echo '$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(LDFLAGS) $$(FLAGS.$(1)) $$(WARN)' >$$@.new
+	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 
 $(BUILD)/$(1)/tests/%.o $(BUILD)/$(1)/lessons/%.o $(BUILD)/$(1)/lib/examples/%.o: SOFT = $$(TEST_WARN)
 $(BUILD)/$(1)/tests/%.o: INC = $(if $(filter $(1),$(CRITERION)),,-isystem tests/support/plain)
@@ -138,6 +139,11 @@ $(BUILD)/tools/watchdog: tests/support/watchdog.c
 
 # --- setting up
 
+# In `make -j2 deps check coverage`, too, one comes after the other.
+in_turn = $(filter deps check coverage tour deep,$(MAKECMDGOALS))
+$(foreach goal,$(filter-out $(firstword $(in_turn)),$(in_turn)),$(eval \
+  $(goal): | $(shell echo '$(in_turn)' | tr ' ' '\n' | grep -x -B 1 $(goal) | head -n 1)))
+
 .PHONY: deps
 deps: ## install what is missing, and only that
 	@CC="$(CC)" sh tests/check/deps.sh $(DEPS)
@@ -152,12 +158,15 @@ tour: ## the main job: 42,049 records through a real batch
 
 # --- testing
 
-check_parts = examples rules selftest criterion asan tsan memcheck helgrind
+check_parts = examples+rules+selftest+installed criterion asan tsan memcheck helgrind
+
+# Seconds until a runner is taken for hung.
+LIMIT = $(if $(LEAT_LONG),3600,600)
 
 .PHONY: check
 check: ## all tests: Criterion, memcheck, Helgrind, TSan, ASan and UBSan
 	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- gcc g++ valgrind \
-	  criterion/criterion.h valgrind/helgrind.h csv.h jansson.h sqlite3.h
+	  pkg-config criterion/criterion.h valgrind/helgrind.h csv.h jansson.h sqlite3.h
 	@sh $(timed) $(MAKE) $(BUILD) build-tests $(check_parts)
 
 .PHONY: build-tests
@@ -169,35 +178,38 @@ test: criterion ## only the Criterion tests
 criterion: $(BUILD)/debug/all-tests $(watched)
 	@$(watched) 120 -- sh tests/check/criterion.sh $(BUILD)/debug/all-tests
 
-plain = $(watched) $(2) -- $(3) $(BUILD)/$(1)/all-tests $(ONLY)
-valgrind = valgrind -q --error-exitcode=99 --suppressions=tests/support/valgrind.supp \
-  --gen-suppressions=no
+plain = $(watched) $(LIMIT) -- $(2) $(BUILD)/$(1)/all-tests $(ONLY)
+valgrind = valgrind -q --error-exitcode=99 --suppressions=tests/support/valgrind.supp
+memcheck = $(valgrind) --leak-check=full \
+  --show-leak-kinds=definite,indirect,possible \
+  --errors-for-leak-kinds=definite,indirect,possible
 
 .PHONY: asan ubsan tsan memcheck helgrind drd nospin
 asan: $(BUILD)/asan/all-tests $(watched) ## the tests under AddressSanitizer and UBSan
-	@$(call plain,asan,300)
+	@$(call plain,asan)
 ubsan: $(BUILD)/ubsan/all-tests $(watched) ## ... under UBSan alone
-	@$(call plain,ubsan,300)
+	@$(call plain,ubsan)
 tsan: $(BUILD)/tsan/all-tests $(watched) ## ... under ThreadSanitizer
-	@TSAN_OPTIONS="halt_on_error=0 exitcode=66 $$TSAN_OPTIONS" $(call plain,tsan,300)
+	@TSAN_OPTIONS="halt_on_error=0 exitcode=66 $$TSAN_OPTIONS" $(call plain,tsan)
 memcheck: $(BUILD)/valgrind/all-tests $(watched) ## ... under Valgrind's memcheck
-	@$(call plain,valgrind,600,$(valgrind) --leak-check=full \
-	  --show-leak-kinds=definite,indirect,possible \
-	  --errors-for-leak-kinds=definite,indirect,possible)
+	@$(call plain,valgrind,$(memcheck))
 helgrind: $(BUILD)/valgrind/all-tests $(watched) ## ... under Helgrind
-	@$(call plain,valgrind,600,$(valgrind) --tool=helgrind)
+	@$(call plain,valgrind,$(valgrind) --tool=helgrind)
 drd: $(BUILD)/valgrind/all-tests $(watched) ## ... under DRD
-	@$(call plain,valgrind,900,$(valgrind) --tool=drd)
+	@$(call plain,valgrind,$(valgrind) --tool=drd)
 nospin: $(BUILD)/nospin/all-tests $(watched) ## ... with every wait parking
-	@$(call plain,nospin,300)
+	@$(call plain,nospin)
 
-.PHONY: examples rules selftest
+.PHONY: examples rules selftest installed
 examples: $(examples:%=$(BUILD)/debug/lib/examples/%) $(watched) ## the examples, their output compared
 	@$(watched) 60 -- sh tests/check/examples.sh $(BUILD)/debug/lib/examples $(examples)
 rules: all $(watched) ## headers, symbols, layers, README
 	@CC="$(CC)" $(watched) 120 -- sh tests/check/rules.sh $(BUILD) $(ADAPTERS)
 selftest: $(watched) ## the checks themselves: each planted bug must turn them red
-	@CC="$(CC)" $(watched) 120 -- sh tests/check/selftest.sh $(BUILD)
+	@CC="$(CC)" ASAN="$(FLAGS.asan)" TSAN="$(FLAGS.tsan)" MEMCHECK="$(memcheck)" \
+	  VALGRIND="$(valgrind)" $(watched) 120 -- sh tests/check/selftest.sh $(BUILD)
+installed: all $(watched) ## make install, and a program built with pkg-config
+	@CC="$(CC)" MAKE="$(MAKE)" $(watched) 60 -- sh tests/check/installed.sh $(BUILD) $(ADAPTERS)
 
 .PHONY: coverage
 coverage: $(watched) ## line and branch coverage against coverage/floor
@@ -205,12 +217,15 @@ coverage: $(watched) ## line and branch coverage against coverage/floor
 	  csv.h jansson.h sqlite3.h
 	@$(MAKE) --no-print-directory $(BUILD)/coverage/all-tests
 	@$(watched) 300 -- sh coverage/run.sh $(BUILD)/coverage
+.PHONY: coverage-floor
+coverage-floor: $(watched) $(BUILD)/coverage/all-tests ## what ten runs allow coverage/floor to be; RUNS=10
+	@$(watched) 3000 -- sh coverage/lowest.sh $(BUILD)/coverage $(RUNS)
 
 .PHONY: deep
 deep: ## everything at length: gcc and clang, DRD, long stress
 	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- gcc g++ clang valgrind
-	@LEAT_LONG=1 sh $(timed) $(MAKE) $(BUILD) build-tests criterion nospin tsan ubsan drd tour-check
-	@LEAT_LONG=1 sh $(timed) $(MAKE) "$(BUILD)/clang CC=clang" criterion asan tsan
+	@LEAT_LONG=1 sh $(timed) $(MAKE) $(BUILD) build-tests criterion nospin asan tsan ubsan drd tour-check
+	@LEAT_LONG=1 sh $(timed) $(MAKE) "$(BUILD)/clang CC=clang" criterion asan tsan ubsan
 
 .PHONY: tour-check
 tour-check: $(BUILD)/release/tour/tour $(watched) ## the tour's last line, its exit codes, its signals

@@ -10,6 +10,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,28 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Two seconds to say what it was about, then the end. */
 static void end_group(pid_t group)
 {
-    struct timespec grace = {2, 0};
+    struct timespec moment = {0, 20000000};
+    bool ended = false;
 
     kill(-group, SIGTERM);
-    nanosleep(&grace, NULL);
+    for (int i = 0; i < 100 && !ended; i++) {
+        nanosleep(&moment, NULL);
+        ended = waitpid(group, NULL, WNOHANG) == group;
+    }
     kill(-group, SIGKILL);
+    if (!ended)
+        waitpid(group, NULL, 0);
+}
+
+static void say_late(char **command, long seconds)
+{
+    fprintf(stderr, "watchdog: more than %ld s:", seconds);
+    for (; *command; command++)
+        fprintf(stderr, " %s", *command);
+    fputs("; ended\n", stderr);
 }
 
 /* Until the child has ended (its status) or the time is over (-1), or somebody
@@ -84,10 +100,8 @@ int main(int argc, char **argv)
     status = wait_for(child, seconds, &signals);
     if (status < 0) {
         if (status == -1)
-            fprintf(stderr, "watchdog: %s took more than %ld s and was ended\n",
-                    argv[3], seconds);
+            say_late(argv + 3, seconds);
         end_group(child);
-        waitpid(child, NULL, 0);
         return status == -1 ? 124 : 130;
     }
     kill(-child, SIGKILL); /* what it has left running */

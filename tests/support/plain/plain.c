@@ -4,8 +4,9 @@
  *
  * A pattern is a shell's, over suite/name. A test fails when an assertion does,
  * when it ends by a signal or with another status than 0 (a sanitizer's, or
- * Valgrind's --error-exitcode), when it takes too long, and when it leaves a
- * thread running. No test at all is a failure, too.
+ * Valgrind's --error-exitcode), when somebody calls exit in it, when it takes
+ * too long, and when it leaves a thread running. No test at all is a failure,
+ * too. --verbose tells of each test the seconds and the processor's seconds.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "criterion/criterion.h"
@@ -14,6 +15,9 @@
 #include <fnmatch.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +28,7 @@ enum { SLOWER = LEAT_SLOW };
 #else
 enum { SLOWER = 1 };
 #endif
+enum { MOST_SECONDS = 150 }; /* of one test, however much slower all is */
 
 #if defined(__SANITIZE_THREAD__)
 #define HAS_TSAN 1
@@ -117,7 +122,7 @@ static void check_threads(void)
                 "no thread is left running", "%d are", count_threads() - most);
 }
 
-static void run_here(const struct plain_test *test)
+static void run_here(const struct plain_test *test, bool *done)
 {
     if (test->options.init)
         test->options.init();
@@ -125,6 +130,7 @@ static void run_here(const struct plain_test *test)
     if (test->options.fini)
         test->options.fini();
     check_threads();
+    *done = true;
     exit(failures ? 1 : 0);
 }
 
@@ -135,12 +141,20 @@ struct job {
     pid_t pid;
     FILE *output;
     double began;
+    bool *done; /* shared with the test: it came to its end */
 };
 
 static struct {
     int run, passed, failed, crashed;
     bool verbose;
 } total;
+
+static volatile sig_atomic_t stop; /* a signal that wants us to end */
+
+static void note_signal(int number)
+{
+    stop = number;
+}
 
 static struct plain_options options_of(const struct plain_test *test)
 {
@@ -166,17 +180,21 @@ static void start(struct job *job, const struct plain_test *test)
     job->test = test;
     job->began = now();
     job->output = tmpfile();
+    *job->done = false;
     fflush(NULL);
     job->pid = fork();
     if (job->pid == 0) {
         struct plain_test copy = *test;
         copy.options = options_of(test);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives the runner */
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGINT, SIG_DFL);
         if (job->output) {
             dup2(fileno(job->output), STDOUT_FILENO);
             dup2(fileno(job->output), STDERR_FILENO);
         }
         setpgid(0, 0);
-        run_here(&copy);
+        run_here(&copy, job->done);
     }
     if (job->pid < 0) {
         perror("fork");
@@ -195,29 +213,42 @@ static void show(FILE *output)
         fputs(line, stderr);
 }
 
-static void finish(struct job *job, int status, bool late)
+/* Whether it ended as it should; how it ended as text. */
+static bool judge(const struct job *job, int status, bool late, char how[64])
 {
     const struct plain_options *o = &job->test->options;
-    char how[64] = "";
-    bool good;
 
-    if (WIFSIGNALED(status))
-        good = !late && o->signal == WTERMSIG(status);
-    else
-        good = !o->signal && WEXITSTATUS(status) == o->exit_code;
-    if (late)
-        snprintf(how, sizeof how, "timed out");
-    else if (WIFSIGNALED(status))
-        snprintf(how, sizeof how, "signal %d", WTERMSIG(status));
-    else
-        snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
+    if (late) {
+        snprintf(how, 64, "timed out");
+        return false;
+    }
+    if (WIFSIGNALED(status)) {
+        snprintf(how, 64, "signal %d", WTERMSIG(status));
+        return o->signal == WTERMSIG(status);
+    }
+    snprintf(how, 64, "exit status %d%s", WEXITSTATUS(status),
+             WEXITSTATUS(status) || *job->done ? "" : " before its end");
+    return !o->signal && WEXITSTATUS(status) == o->exit_code &&
+           (*job->done || o->exit_code != 0);
+}
+
+static void finish(struct job *job, int status, bool late,
+                   const struct rusage *used)
+{
+    char how[64];
+    bool good = judge(job, status, late, how);
+
     total.run++;
     total.passed += good;
     total.failed += !good;
     total.crashed += !good && !late && WIFSIGNALED(status);
     if (!good || total.verbose) {
-        fprintf(stderr, "[%s] %s/%s: %s (%.2f s)\n", good ? "ok" : "FAIL",
-                job->test->suite, job->test->name, how, now() - job->began);
+        fprintf(stderr, "[%s] %s/%s: %s (%.2f s, %.2f s of a processor)\n",
+                good ? "ok" : "FAIL", job->test->suite, job->test->name, how,
+                now() - job->began,
+                (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
+                    1e-6 * (double)(used->ru_utime.tv_usec +
+                                    used->ru_stime.tv_usec));
         show(job->output);
     }
     if (job->output)
@@ -230,16 +261,21 @@ static void finish(struct job *job, int status, bool late)
 static void look(struct job *job)
 {
     double limit = options_of(job->test).timeout * SLOWER;
+    struct rusage used;
     int status;
-    pid_t pid = waitpid(job->pid, &status, WNOHANG);
+    pid_t pid = wait4(job->pid, &status, WNOHANG, &used);
 
+    if (limit > MOST_SECONDS)
+        limit = MOST_SECONDS;
+    if (getenv("LEAT_LONG"))
+        limit *= 10;
     if (pid == job->pid) {
-        finish(job, status, false);
-    } else if (now() - job->began > limit) {
+        finish(job, status, false, &used);
+    } else if (stop || now() - job->began > limit) {
         kill(-job->pid, SIGKILL);
         kill(job->pid, SIGKILL);
-        waitpid(job->pid, &status, 0);
-        finish(job, status, true);
+        wait4(job->pid, &status, 0, &used);
+        finish(job, status, true, &used);
     }
 }
 
@@ -266,7 +302,7 @@ static void run_all(struct job *jobs, int count, char **patterns)
     do {
         running = 0;
         for (int i = 0; i < count; i++) {
-            while (!jobs[i].test && next) {
+            while (!jobs[i].test && next && !stop) {
                 if (wanted(next, patterns))
                     start(&jobs[i], next);
                 next = next->next;
@@ -277,7 +313,7 @@ static void run_all(struct job *jobs, int count, char **patterns)
         }
         if (running)
             nap(0.0005);
-    } while (running || next);
+    } while (running || (next && !stop));
 }
 
 int main(int argc, char **argv)
@@ -306,11 +342,24 @@ int main(int argc, char **argv)
                 printf("%s/%s\n", t->suite, t->name);
         return 0;
     }
-    run_all(jobs, count < 1 ? 1 : count > MOST ? MOST : count, argv + i);
+    count = count < 1 ? 1 : count > MOST ? MOST : count;
+    bool *done = mmap(NULL, sizeof *done * MOST, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (done == MAP_FAILED) {
+        perror("mmap");
+        return 2;
+    }
+    for (int j = 0; j < count; j++)
+        jobs[j].done = &done[j];
+    signal(SIGTERM, note_signal);
+    signal(SIGINT, note_signal);
+    run_all(jobs, count, argv + i);
+    if (stop)
+        fprintf(stderr, "ended by signal %d\n", (int)stop);
     fprintf(stderr, "Tested: %d | Passing: %d | Failing: %d | Crashing: %d\n",
             total.run, total.passed, total.failed, total.crashed);
     if (total.run == 0)
         fprintf(stderr, "no test was run\n");
     printf("%d passed, %d failed\n", total.passed, total.failed);
-    return total.failed || total.run == 0 ? 1 : 0;
+    return stop ? 128 + (int)stop : total.failed || total.run == 0 ? 1 : 0;
 }

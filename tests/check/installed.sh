@@ -1,0 +1,37 @@
+#!/bin/sh
+# installed.sh BUILD ADAPTER... : installs into an empty folder, builds and runs
+# a program against what is there, as the README says, and takes it away again.
+build=$1; shift
+make=${MAKE:-make} CC=${CC:-cc}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+check() { # WHAT COMMAND...
+    what=$1; shift
+    if "$@" >"$work/log" 2>&1; then passed=$((passed + 1))
+    else failed=$((failed + 1)); echo "installed: not so: $what"; cat "$work/log"; fi
+}
+install() { $make --no-print-directory BUILD="$build" DESTDIR="$work/root" PREFIX=/opt/leat "$1"; }
+export PKG_CONFIG_SYSROOT_DIR="$work/root"
+export PKG_CONFIG_LIBDIR="$work/root/opt/leat/lib/pkgconfig:$(pkg-config --variable pc_path pkg-config)"
+export LD_LIBRARY_PATH="$work/root/opt/leat/lib"
+flags() { pkg-config --cflags --libs "$@" | sed "s|$work/root/usr|/usr|g"; }
+program() { # shellcheck disable=SC2046
+    $CC -std=c11 -o "$work/squares" lib/examples/squares.c $(flags leat) &&
+        "$work/squares" | diff lib/examples/squares.out -
+}
+adapter() { # shellcheck disable=SC2046
+    printf '#include <leat/%s.h>\nint main(void) { return !leat_version(); }\n' "$1" >"$work/$1.c"
+    sed -i '1i#include <leat.h>' "$work/$1.c"
+    $CC -std=c11 -o "$work/$1" "$work/$1.c" -Wl,--no-as-needed $(flags "leat-$1") && "$work/$1"
+}
+version() { [ "$(pkg-config --modversion leat)" = "$(sed -n 's/.*LEAT_VERSION "\(.*\)"/\1/p' lib/include/leat/version.h)" ]; }
+empty() { [ -z "$(find "$work/root" ! -type d)" ]; }
+check "make install" install install
+check "leat.pc has the version of version.h" version
+check "squares.c is built with pkg-config, and prints what it must" program
+for a; do check "a program with leat-$a" adapter "$a"; done
+check "make uninstall" install uninstall
+check "make uninstall leaves no file" empty
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
