@@ -126,6 +126,14 @@ static inline int save_rows(struct leat_sqlite *db, size_t count, size_t batch)
     return leat_run(rows.ctx, &p, &rows.report);
 }
 
+static inline struct leat_stage open_sink(struct leat_sqlite *db, void **state)
+{
+    struct leat_stage stage = leat_sqlite_sink(db, &row_type);
+
+    cr_assert_eq(stage.resource->open(rows.ctx, stage.arg, state), LEAT_OK);
+    return stage;
+}
+
 /* The number that an SQL query gives, in a connection of its own; -1: none. */
 static inline int64_t ask(const char *path, const char *sql)
 {

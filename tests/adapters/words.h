@@ -163,6 +163,14 @@ static inline int rerun_words(const char *path)
     return status;
 }
 
+/* Runs e.jsonl again, with everything mended. */
+static inline int read_back(void)
+{
+    words.mended = 1000;
+    forget_saved();
+    return rerun_words(path_of("e.jsonl"));
+}
+
 static inline struct leat_item failed_item(const char *text, int error,
                                            const char *message)
 {
