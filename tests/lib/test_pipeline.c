@@ -305,8 +305,9 @@ Test(pipeline, an_errors_sink_is_tried_again_as_its_own_retry_says)
     t.acts[CHECK] = (struct act){.at = 5, .status = EIO};
     t.acts[ERRORS] = (struct act){.all = true, .times = 2,
                                   .status = LEAT_AGAIN};
-    cr_assert_eq(leat_run(leat_ctx_root(PATIENCE), &t.pipeline, &t.report),
-                 LEAT_PARTIAL);
+    leat_ctx *ctx = leat_ctx_root(PATIENCE);
+    cr_assert_eq(leat_run(ctx, &t.pipeline, &t.report), LEAT_PARTIAL);
+    leat_ctx_free(ctx);
     cr_assert_eq(t.failed, 1u);
     cr_assert_eq(gate_at(&t.acts[ERRORS].calls), 3u);
     cr_assert_eq(t.report.errors.retried, 2u);
