@@ -104,6 +104,11 @@ Test(csv, what_is_malformed_fails_by_file_line_and_field, .init = setup,
         {"a quote at the end", "id,name\na\",b\n", 0,
          "2! field 1 (id): a quote in a field without quotes, at byte 2 of the "
          "record;"},
+        {"a quote inside, and one lines later", "id,name\na\"b\nc\",d\ne,f\n",
+         0,
+         "2! field 1 (id): a quote in a field without quotes, at byte 2 of the "
+         "record;3! field 1 (id): a quote in a field without quotes, at byte 2 "
+         "of the record;4|e|f;"},
         {"space before the quotes", "id,name\na, \"b\"\n", 0,
          "2! field 2 (name): a quote in a field without quotes, at byte 4 of "
          "the record;"},

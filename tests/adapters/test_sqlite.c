@@ -57,6 +57,35 @@ Test(sqlite, the_same_id_with_other_content_fails, .init = setup,
     cr_assert_eq(ask(db.path, "SELECT amount FROM t WHERE id = 0"), 0);
 }
 
+static int pragma_of(sqlite3 *db, const char *pragma)
+{
+    sqlite3_stmt *statement = NULL;
+    int value = -1;
+
+    sqlite3_prepare_v2(db, pragma, -1, &statement, NULL);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static int bind_if_durable(leat_ctx *ctx, sqlite3_stmt *insert,
+                           const void *item)
+{
+    if (pragma_of(sqlite3_db_handle(insert), "PRAGMA synchronous") != 2)
+        return leat_fail(ctx, EPROTO, "not FULL");
+    return bind_row(ctx, insert, item);
+}
+
+Test(sqlite, a_commit_is_on_the_disk, .init = setup, .fini = teardown)
+{
+    struct leat_sqlite db = database(path_of("a.db"));
+    db.bind = bind_if_durable;
+    cr_assert_eq(save_rows(&db, 3, 3), LEAT_OK, "%s", rows.failures);
+    cr_assert_eq(ask(db.path, "SELECT journal_mode = 'wal' FROM"
+                     " pragma_journal_mode"), 1);
+}
+
 Test(sqlite, jobs_do_not_know_each_others_ids, .init = setup, .fini = teardown)
 {
     struct leat_sqlite db = database(path_of("a.db"));
@@ -217,6 +246,10 @@ Test(sqlite, an_id_is_seen_only_after_the_commit, .init = setup,
     cr_assert_not(leat_sqlite_seen_has(seen, "1", NULL));
     sink.resource->end(rows.ctx, EIO, state);
     cr_assert_not(leat_sqlite_seen_has(seen, "1", NULL), "rolled back");
+    cr_assert_eq(sink.resource->begin(rows.ctx, state), LEAT_OK);
+    cr_assert_eq(sink.fn(rows.ctx, &rows.list[2], NULL, state), LEAT_OK);
+    cr_assert_eq(sink.resource->end(rows.ctx, LEAT_OK, state), LEAT_OK);
+    cr_assert_not(leat_sqlite_seen_has(seen, "1", NULL), "another batch");
     cr_assert_eq(sink.resource->begin(rows.ctx, state), LEAT_OK);
     cr_assert_eq(sink.fn(rows.ctx, &rows.list[1], NULL, state), LEAT_OK);
     cr_assert_not(leat_sqlite_seen_has(seen, "1", NULL));

@@ -254,7 +254,7 @@ Test(sqlite_trouble, killed_anywhere_it_ends_exact, .init = setup,
         }
         cr_assert(has_died(child));
         check_markers(db.path, ask(db.path, "SELECT count(*) FROM t"));
-        cr_assert_lt(ask(db.path, "SELECT count(*) FROM t"), at);
+        cr_assert_lt(ask(db.path, "SELECT count(*) FROM t"), (int64_t)at);
         cr_assert_eq(save_rows(&db, count, 5), LEAT_OK);
         check_markers(db.path, (int64_t)count);
         cr_assert_eq(ask(db.path, "SELECT sum(amount) FROM t"),
