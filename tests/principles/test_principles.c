@@ -149,22 +149,34 @@ Test(principles, two_a_root_needs_a_deadline)
 
 Test(principles, two_each_stage_in_turn_hangs_until_the_deadline)
 {
+    leat_duration deadline = ms(15);
     for (int s = READ; s <= SAVE; s++) {
         trial(6, 1, false);
-        t.ctx = leat_ctx_root(ms(15));
+        t.ctx = leat_ctx_root(deadline);
         t.acts[s] = (struct act){.at = 2, .how = hang};
         cr_assert_eq(run(), LEAT_TIMEOUT);
-        cr_assert_str_eq(t.report.cause.stage, t.pipeline.stages[s].name);
         leat_ctx_free(t.ctx);
+        if (gate_at(&t.acts[s].hits) == 0) { /* a busy machine: once more */
+            deadline *= 2;
+            s--;
+            continue;
+        }
+        cr_assert_str_eq(t.report.cause.stage, t.pipeline.stages[s].name);
     }
+}
+
+static int ignores_the_end(leat_ctx *ctx, struct act *act)
+{
+    leat_ctx_cancel(t.ctx, 0);
+    return stubborn(ctx, act);
 }
 
 Test(principles, two_who_looks_at_no_context_is_left_behind_and_named)
 {
     trial(6, 1, false);
-    t.ctx = leat_ctx_root(ms(15));
+    t.ctx = leat_ctx_root(PATIENCE);
     t.pipeline.grace = ms(5);
-    t.acts[PACK] = (struct act){.at = 2, .how = stubborn};
+    t.acts[PACK] = (struct act){.at = 2, .how = ignores_the_end};
     int status = run();
     gate_open(&t.acts[PACK].gate, 1);
     cr_assert_eq(status, LEAT_ABANDONED);
