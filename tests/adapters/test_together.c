@@ -54,10 +54,10 @@ static struct leat_pipeline pipeline(void)
 {
     db = database(db_path);
     db.bind = bind;
-    return (struct leat_pipeline){
+    return (struct leat_pipeline){ /* ordered: of two with one id the first */
         .stages = {leat_csv_source(&csv), leat_csv_parse(&csv),
                    {"check", to_row, NULL, .in = &leat_csv_row_type,
-                    .out = &row_type, .workers = 2},
+                    .out = &row_type, .workers = 2, .ordered = true},
                    leat_sqlite_sink(&db, &row_type)},
         .errors = leat_error_file(errors_path),
     };

@@ -170,5 +170,6 @@ struct leat_stage leat_sqlite_sink(struct leat_sqlite *db,
         .in = type,
         .resource = &resource,
         .batch = 1000,
+        .capacity = 1000, /* or a batch would never be full */
     };
 }

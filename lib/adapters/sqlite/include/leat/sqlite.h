@@ -67,8 +67,8 @@ struct leat_sqlite {
 };
 
 /* A sink for items of the type, named "save": one worker (there is one writer
- * to a database), batches of 1000 in a transaction each, taking what is there.
- * type must outlive the call of leat_run().
+ * to a database), batches of up to 1000 in a transaction each, taking what is
+ * there, and a channel that holds as many. type must outlive leat_run().
  *
  * LEAT_SKIP: has been saved before. EEXIST: the id has been saved with other
  * content, or a UNIQUE constraint says so. EINVAL: another constraint or a type
