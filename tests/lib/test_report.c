@@ -122,9 +122,10 @@ Test(report, counts_more_troubles_than_it_holds_and_the_trace_sees_all)
 {
     enum { WORKERS = LEAT_TROUBLES + 8 };
     trial(WORKERS, WORKERS, false);
-    t.acts[CHECK] = (struct act){.all = true, .how = hang};
-    t.ctx = leat_ctx_root(ms(150));
-    cr_assert_eq(run(), LEAT_TIMEOUT);
+    t.acts[CHECK] = (struct act){.all = true, .how = all_cancel_the_run,
+                                 .status = WORKERS};
+    t.ctx = leat_ctx_root(PATIENCE);
+    cr_assert_eq(run(), LEAT_CANCELED);
     leat_ctx_free(t.ctx);
     cr_assert_eq(gate_at(&t.acts[CHECK].hits), WORKERS);
     cr_assert_geq(t.report.trouble_count, (size_t)WORKERS);
@@ -143,8 +144,9 @@ Test(report, all_of_the_abandoned_are_in_the_trace)
     enum { WORKERS = 3 };
     trial(WORKERS, WORKERS, false);
     t.pipeline.grace = ms(20);
-    t.acts[CHECK] = (struct act){.all = true, .how = stubborn};
-    t.ctx = leat_ctx_root(ms(60));
+    t.acts[CHECK] = (struct act){.all = true, .how = all_are_stubborn,
+                                 .status = WORKERS};
+    t.ctx = leat_ctx_root(PATIENCE);
     cr_assert_eq(run(), LEAT_ABANDONED);
     leat_ctx_free(t.ctx);
     uint64_t seqs = 0;
