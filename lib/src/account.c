@@ -34,7 +34,8 @@ void leat__settle(struct leat__run *run, struct leat__worker *by,
     uint64_t seq = item->pub.seq;
 
     leat__count(counter_of(by ? &by->settled : &run->settled, verdict));
-    if (!run->kept_some || !leat__cold(run, item)->kept)
+    if (!atomic_load_explicit(&run->kept_some, memory_order_relaxed) ||
+        !leat__cold(run, item)->kept)
         leat__block_clear(run, item);
     else
         leat__cold(run, item)->settled = true;
@@ -176,7 +177,7 @@ bool leat__find_lost(struct leat__run *run)
 /* It may be looked at still: so it is settled, but not cleared. */
 static void keep(struct leat__run *run, struct leat__block *item)
 {
-    run->kept_some = true;
+    atomic_store_explicit(&run->kept_some, true, memory_order_relaxed);
     leat__cold(run, item)->kept = true;
 }
 
@@ -189,6 +190,14 @@ static void leave_in_hand(struct leat__worker *worker, struct leat__block *item)
     leat__count(&worker->step->extra.in);
     leat__count(&worker->step->extra.abandoned);
     leat__settle(worker->run, NULL, item, LEAT__LEFT);
+}
+
+static void fail_kept(struct leat__worker *worker, struct leat__slot *slot)
+{
+    leat__block_fail(worker->step, slot->item, slot->error, slot->tries,
+                     worker->messages[slot - worker->slots]);
+    leat__tell(worker->run, LEAT_EVENT_FAIL, worker, slot->item->pub.seq,
+               slot->error, 0);
 }
 
 /* An item that stood before or behind the one in hand. */
@@ -210,8 +219,7 @@ static void settle_slot(struct leat__worker *worker, struct leat__slot *slot)
         leat__count(counter_of(&step->extra, slot->verdict));
     }
     if (slot->verdict == LEAT__FAILED && !step->is_errors)
-        leat__block_fail(step, item, slot->error, slot->tries,
-                         worker->messages[slot - worker->slots]);
+        fail_kept(worker, slot);
     if (leat__has_failed(item) && !step->is_errors)
         leat__fail_out(worker->run, NULL, item);
     else if (step->is_errors)

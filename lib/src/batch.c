@@ -46,6 +46,15 @@ static void judge(struct leat__worker *worker, struct leat__slot *slot,
                                      : leat_strstatus(status));
 }
 
+/* Says which slot the monitor is to leave alone. */
+static inline void take_in_hand(struct leat__worker *worker, size_t i)
+{
+    atomic_store_explicit(&worker->seq, worker->slots[i].item->pub.seq,
+                          memory_order_relaxed);
+    WATCH_BEFORE(&worker->at);
+    atomic_store_explicit(&worker->at, i, memory_order_release);
+}
+
 /* When item_timeout is over. */
 static int64_t deadline_of(const struct leat__step *step,
                            const struct leat__block *item)
@@ -79,9 +88,7 @@ static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
         slot->given = true;
         slot->tries++;
     }
-    atomic_store_explicit(&worker->seq, item->pub.seq, memory_order_relaxed);
-    WATCH_BEFORE(&worker->at);
-    atomic_store_explicit(&worker->at, i, memory_order_release);
+    take_in_hand(worker, i);
     if (out)
         memset(out, 0, type->size);
     status = leat__call(worker, ctx, &item->pub, deadline, in, out);
@@ -200,6 +207,9 @@ static void transact(struct leat__worker *worker, size_t from, size_t to)
         if (count_todo(worker, from, to, fresh) == 0 ||
             leat__ctx_look(ctx) != LEAT_OK)
             return;
+        for (size_t i = to; i-- > from;)
+            if (may_do(&worker->slots[i], fresh))
+                take_in_hand(worker, i); /* the first one, in the end */
         if ((status = leat__begin(worker, ctx)) != LEAT_OK) {
             fail_all(worker, from, to, status);
             return;
@@ -262,10 +272,7 @@ static void do_plain(struct leat__worker *worker)
             break;
         slot->given = true;
         slot->tries++;
-        atomic_store_explicit(&worker->seq, item->pub.seq,
-                              memory_order_relaxed);
-        WATCH_BEFORE(&worker->at);
-        atomic_store_explicit(&worker->at, i, memory_order_release);
+        take_in_hand(worker, i);
         leat__hand_take(&worker->hand, &item->pub);
         if (out)
             memset(out, 0, size);
@@ -288,9 +295,6 @@ static void do_plain(struct leat__worker *worker)
 
 void leat__do_batch(struct leat__worker *worker)
 {
-    atomic_store_explicit(&worker->seq, worker->slots[0].item->pub.seq,
-                          memory_order_relaxed);
-    atomic_store_explicit(&worker->at, 0, memory_order_release);
     if (worker->tx) {
         transact(worker, 0, worker->count);
         return;

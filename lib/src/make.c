@@ -217,6 +217,7 @@ struct leat__run *leat__run_new(leat_ctx *ctx,
     atomic_init(&run->wake, LEAT__NEVER);
     WATCH_ATOMIC(run->refs);
     WATCH_ATOMIC(run->identified);
+    WATCH_ATOMIC(run->kept_some);
     WATCH_ATOMIC(run->seq);
     WATCH_ATOMIC(run->ticket);
     WATCH_ATOMIC(run->settled);

@@ -269,6 +269,8 @@ void leat__monitor_abandon(struct leat__run *run, leat_group *group)
     int64_t until = leat__after(leat__now(), OURS);
     size_t stuck = 0;
 
+    if (group == run->after) /* who comes back late must see that it is over */
+        leat_ctx_cancel(run->late, LEAT_TIMEOUT);
     if (group == run->after)
         visit_step(run->errors, leave, &stuck);
     else

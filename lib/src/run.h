@@ -171,7 +171,7 @@ struct leat__run {
     bool owns;       /* some value has a drop */
     bool ordered;    /* some stage is */
     unsigned heard;  /* bits: events that somebody wants to know of */
-    bool kept_some;  /* the monitor: some block is kept */
+    atomic_bool kept_some; /* the monitor: some block is kept */
     atomic_bool identified; /* some item brought attempts of its own */
     int64_t started;
     struct leat__counts settled; /* what the monitor settles */
