@@ -179,7 +179,8 @@ criterion: $(BUILD)/debug/all-tests $(watched)
 	@$(watched) 120 -- sh tests/check/criterion.sh $(BUILD)/debug/all-tests
 
 plain = $(watched) $(LIMIT) -- $(2) $(BUILD)/$(1)/all-tests $(ONLY)
-valgrind = valgrind -q --error-exitcode=99 --suppressions=tests/support/valgrind.supp
+valgrind = valgrind -q --error-exitcode=99 --suppressions=tests/support/valgrind.supp \
+  --suppressions=tests/adapters/valgrind.supp
 memcheck = $(valgrind) --leak-check=full \
   --show-leak-kinds=definite,indirect,possible \
   --errors-for-leak-kinds=definite,indirect,possible
@@ -194,7 +195,7 @@ tsan: $(BUILD)/tsan/all-tests $(watched) ## ... under ThreadSanitizer
 memcheck: $(BUILD)/valgrind/all-tests $(watched) ## ... under Valgrind's memcheck
 	@$(call plain,valgrind,$(memcheck))
 helgrind: $(BUILD)/valgrind/all-tests $(watched) ## ... under Helgrind
-	@$(call plain,valgrind,$(valgrind) --tool=helgrind)
+	@$(call plain,valgrind,$(valgrind) --tool=helgrind --history-level=approx)
 drd: $(BUILD)/valgrind/all-tests $(watched) ## ... under DRD
 	@$(call plain,valgrind,$(valgrind) --tool=drd)
 nospin: $(BUILD)/nospin/all-tests $(watched) ## ... with every wait parking

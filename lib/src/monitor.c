@@ -143,10 +143,12 @@ static void end_detached(struct leat__worker *worker, void *arg)
 
 static void cancel(struct leat__run *run, int64_t now)
 {
-    int64_t end = leat__after(now, run->pub.grace);
+    int64_t grace = run->pub.grace;
+    /* Before the grace ends, so that who obeys is back by then. */
+    int64_t end = leat__after(now, grace - grace / 4);
 
     run->canceled = now;
-    leat__ctx_tighten(run->late, leat__after(end, run->pub.grace));
+    leat__ctx_tighten(run->late, leat__after(leat__after(now, grace), grace));
     visit_all(run, end_detached, &end);
     note_hands(run, leat__ctx_status(run->group->ctx));
 }

@@ -94,6 +94,8 @@ static size_t make_batch(struct leat__worker *worker, size_t count, int *status)
 
     *status = tx ? leat__begin(worker, worker->pause) : LEAT_OK;
     while (*status == LEAT_OK && made < count) {
+        if (made > 0 && leat__ctx_status(worker->pause) != LEAT_OK)
+            break; /* whoever was abandoned stops here, too */
         WATCH_BEFORE(&worker->at);
         atomic_store_explicit(&worker->at, made, memory_order_release);
         *status = make(worker, items[made]);

@@ -54,7 +54,7 @@ struct leat_resource {
      * bisected until the item that cannot be committed fails alone, so
      * committing must be safe to repeat. status other: roll back; the result
      * is ignored, and what was fine is redone. After a cancel ctx is a
-     * detached one that lives until the grace ends. */
+     * detached one that lives for three quarters of the grace. */
     int (*end)(leat_ctx *ctx, int status, void *state);
 
     /* Breaks a blocking call: from another thread, only while fn runs, again
