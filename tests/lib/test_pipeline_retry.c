@@ -12,6 +12,8 @@ TestSuite(pipeline_retry, .timeout = 30);
 static void shaped(int shape, uint64_t count)
 {
     trial(count, shapes[shape].workers, shapes[shape].ordered);
+    if (shapes[shape].unheard)
+        t.pipeline.trace = NULL;
     with_errors_sink();
 }
 
@@ -29,7 +31,6 @@ Test(pipeline_retry, goes_on_until_success)
             cr_assert_eq(t.report.total.retried, 3u);
             cr_assert_eq(t.report.stages[s].retried, 3u);
             cr_assert_eq(t.report.stages[s].in, 20u);
-            cr_assert_eq(t.kinds[LEAT_EVENT_RETRY], 3u);
             cr_assert_eq(gate_at(&t.acts[s].calls), 23u);
         }
     }

@@ -273,7 +273,7 @@ static int keep(leat_ctx *ctx, const void *in, void *out, void *arg)
     return LEAT_OK;
 }
 
-/* One at a time, says the contract. */
+/* One at a time, says the contract; so a race detector may look. */
 static size_t ok_events[MOST], skip_events[MOST], fail_events[MOST],
     retry_events[MOST];
 
@@ -330,8 +330,10 @@ static void make_pipeline(uint64_t seed)
     pipeline.errors = (struct leat_stage){.name = "keep", .fn = keep};
     pipeline.in_flight = bounds[pick(seed, 9, 5)];
     pipeline.seed = seed;
-    pipeline.trace = trace;
-    pipeline.events = ~0u;
+    if (pick(seed, 10, 2)) { /* where nobody listens a shorter way is taken */
+        pipeline.trace = trace;
+        pipeline.events = ~0u;
+    }
 }
 
 /* Behind an ordered stage, nobody who could overtake. */
@@ -371,6 +373,8 @@ static void check_item(uint64_t n, const struct outcome *want)
                      "SEED=%llu item %llu: %u attempts, not %u", seed, number,
                      have->attempts, want->attempts);
     }
+    if (!pipeline.trace)
+        return;
     cr_assert_eq(ok_events[n], want->fate == SAVED, "SEED=%llu", seed);
     cr_assert_eq(skip_events[n], want->fate == SKIPPED, "SEED=%llu", seed);
     cr_assert_eq(fail_events[n], want->fate == FAILED, "SEED=%llu", seed);
