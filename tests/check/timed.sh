@@ -16,8 +16,12 @@ part() { # TARGET : its log, and a row for the table
     else
         verdict=FAILED last="see $log"
     fi
-    printf '%-12s %-6s %s  %s\n' "$1" $verdict "$(seconds "$began")" "$last" >"$log.row"
+    times >"$log.times" # of this subshell, so of this part alone
+    printf '%-12s %-6s %s %s  %s\n' "$1" $verdict "$(seconds "$began")" \
+        "$(tail -n 1 "$log.times" | tr ms '  ' | awk '{printf "%6.1f s", 60 * ($1 + $3) + $2 + $4}')" \
+        "$last" >"$log.row"
 }
+printf '%-12s %-6s %8s %8s\n' part '' time cpu
 began_all=$(date +%s.%N) failed=0 passed=0 failing=0
 for group; do
     targets=$(echo "$group" | tr + ' ')
