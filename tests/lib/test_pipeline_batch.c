@@ -65,12 +65,31 @@ Test(pipeline_batch, without_a_linger_it_never_waits_for_more)
     cr_assert_eq(store.largest, 1u);
 }
 
+/* The source: not before the sink waits again, and all before are packed. */
+static int when_the_sink_waits(leat_ctx *ctx, struct act *act)
+{
+    struct leat_task tasks[16];
+    while (leat_beat(ctx, 0, 0) == LEAT_OK) {
+        size_t count = leat_ctx_tasks(t.ctx, tasks, 16);
+        for (size_t i = 0; i < count && i < 16; i++)
+            if (!strcmp(tasks[i].name, "save") &&
+                tasks[i].state == LEAT_TASK_WAITING &&
+                gate_at(&t.acts[PACK].ended) + 1 == t.next)
+                return LEAT_OK;
+        sched_yield();
+    }
+    return ETIME;
+}
+
 Test(pipeline_batch, lingers_for_more_until_it_is_full_or_nothing_comes)
 {
     store_trial(12, 1, 5);
+    t.ctx = leat_ctx_root(PATIENCE);
     t.pipeline.stages[SAVE].linger = 3600 * LEAT_S;
+    t.acts[READ] = (struct act){.all = true, .how = when_the_sink_waits};
     cr_assert_eq(store_run(), LEAT_OK);
-    cr_assert_str_eq(store.log, "OBfffff+Bfffff+Bff+C");
+    cr_assert_str_eq(store.log, "OBfffff+Bfffff+Bff+C", "%s", store.log);
+    leat_ctx_free(t.ctx);
 }
 
 Test(pipeline_batch, lingers_no_longer_than_it_was_told)
