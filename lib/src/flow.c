@@ -47,43 +47,51 @@ struct step {
 
 /* --- what belongs to the group --- */
 
-static void step_free(struct step *step)
+static void close_step(struct step *step)
 {
     for (size_t i = 0; step->outs && i < step->outs_count; i++)
         leat_chan_free(step->outs[i]);
     leat__free(step->outs);
     leat__free(step->workers);
+    step->outs = NULL;
+}
+
+static void step_free(struct step *step)
+{
+    close_step(step);
     leat__free(step);
 }
 
-static void free_steps(struct flow *flow)
+static void free_steps(void *first)
 {
-    while (flow->steps) {
-        struct step *step = flow->steps;
-        flow->steps = step->next;
-        step_free(step);
+    for (struct step *step = first, *next; step; step = next) {
+        next = step->next;
+        leat__free(step);
     }
+}
+
+/* An item that is freed too late still finds its types, which are the steps'. */
+static size_t end_flow(struct flow *flow)
+{
+    struct leat__pool *pool = flow->pool;
+
+    if (!pool)
+        return 0;
+    for (struct step *step = flow->steps; step; step = step->next)
+        close_step(step);
+    flow->pool = NULL;
+    return leat__pool_close(pool, free_steps, flow->steps);
 }
 
 static int flow_finish(void *owned)
 {
-    struct flow *flow = owned;
-    size_t out;
-
-    free_steps(flow);
-    out = leat__pool_close(flow->pool);
-    flow->pool = NULL;
-    return out ? LEAT_LOST : LEAT_OK;
+    return end_flow(owned) ? LEAT_LOST : LEAT_OK;
 }
 
 static void flow_release(void *owned)
 {
-    struct flow *flow = owned;
-
-    free_steps(flow);
-    if (flow->pool)
-        leat__pool_close(flow->pool);
-    leat__free(flow);
+    end_flow(owned);
+    leat__free(owned);
 }
 
 /* The group's flow, made at the first call. NULL: no memory. */

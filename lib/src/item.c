@@ -141,7 +141,9 @@ struct leat__pool {
     struct leat__item *free; /* through next */
     size_t live;             /* items that are out */
     size_t room;             /* of the next block: as much as any item needed */
-    bool closed;             /* the owner has let go */
+    bool closed;             /* the owner has let go: */
+    void (*release)(void *kept);
+    void *kept;
 };
 
 struct leat__pool *leat__pool_new(void)
@@ -195,6 +197,8 @@ static void pool_free(struct leat__pool *pool)
         leat__free(item);
     }
     leat__mutex_destroy(&pool->lock);
+    if (pool->release)
+        pool->release(pool->kept);
     leat__free(pool);
 }
 
@@ -214,12 +218,15 @@ static void pool_put(struct leat__pool *pool, struct leat__item *item,
         pool_free(pool);
 }
 
-size_t leat__pool_close(struct leat__pool *pool)
+size_t leat__pool_close(struct leat__pool *pool, void (*release)(void *kept),
+                        void *kept)
 {
     size_t live;
 
     leat__lock(&pool->lock);
     pool->closed = true;
+    pool->release = release;
+    pool->kept = kept;
     live = pool->live;
     leat__unlock(&pool->lock);
     if (live == 0)

@@ -58,10 +58,12 @@ void leat__item_clear(struct leat__item *item);
 
 /* A pool of items for flow; any thread. leat__pool_get() gives an empty one,
  * NULL: no memory. leat__pool_close() gives up the owner's hold and says how
- * many items are out; the pool ends with the last of them. */
+ * many items are out; the pool ends with the last of them, and then what the
+ * items have needed is released. */
 struct leat__pool *leat__pool_new(void);
 struct leat__item *leat__pool_get(struct leat__pool *pool);
-size_t leat__pool_close(struct leat__pool *pool);
+size_t leat__pool_close(struct leat__pool *pool, void (*release)(void *kept),
+                        void *kept);
 
 /* An item with the same values, for another reader. NULL: no memory. */
 struct leat__item *leat__item_share(struct leat__item *item);

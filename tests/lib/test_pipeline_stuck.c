@@ -237,6 +237,14 @@ static void store_script(const char *lines)
     plays_at(SAVE, lines, strlen(lines));
 }
 
+static bool is_open(void)
+{
+    pthread_mutex_lock(&t.lock);
+    bool open = store.opens != store.closes;
+    pthread_mutex_unlock(&t.lock);
+    return open;
+}
+
 /* The ones that were done may be committed, or never be. */
 Test(pipeline_stuck, with_a_transaction_what_was_done_is_abandoned_too)
 {
@@ -247,7 +255,7 @@ Test(pipeline_stuck, with_a_transaction_what_was_done_is_abandoned_too)
     counts(&t.report.stages[SAVE], 0, 0, 1, 1, 3);
     cr_assert(kept(2) && kept(6));
     let_go(&t.acts[SAVE], &t.acts[SAVE].gate);
-    while (store.opens != store.closes)
+    while (is_open())
         sched_yield();
 }
 

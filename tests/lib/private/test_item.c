@@ -42,7 +42,7 @@ Test(item_pool, a_value_without_room_is_on_its_own_until_the_pool_has_learnt)
     keep_one(again);
     cr_assert_gt(again->used, 0u);
     leat_item_free(&again->pub);
-    cr_assert_eq(leat__pool_close(pool), 0u);
+    cr_assert_eq(leat__pool_close(pool, NULL, NULL), 0u);
     cr_assert_eq(token_wrong(), 0u);
 }
 
@@ -58,7 +58,7 @@ Test(item_pool, an_undone_value_leaves_no_trace)
     cr_assert_null(item->pub.value);
     leat_item_free(&item->pub);
     leat_item_free(NULL);
-    cr_assert_eq(leat__pool_close(pool), 0u);
+    cr_assert_eq(leat__pool_close(pool, NULL, NULL), 0u);
 }
 
 Test(item_pool, the_pool_ends_with_its_last_item)
@@ -68,7 +68,7 @@ Test(item_pool, the_pool_ends_with_its_last_item)
     keep_one(item);
     other = leat__item_share(item);
     cr_assert_eq(other->pub.value, item->pub.value);
-    cr_assert_eq(leat__pool_close(pool), 2u);
+    cr_assert_eq(leat__pool_close(pool, NULL, NULL), 2u);
     leat_item_free(&item->pub);
     cr_assert_eq(token_dropped(), 0u, "the other has it still");
     leat_item_free(&other->pub);
