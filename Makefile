@@ -184,6 +184,10 @@ valgrind = valgrind -q --error-exitcode=99 --suppressions=tests/support/valgrind
 memcheck = $(valgrind) --leak-check=full \
   --show-leak-kinds=definite,indirect,possible \
   --errors-for-leak-kinds=definite,indirect,possible
+# memcheck walks through each thread's stack, byte by byte, when it is made: with
+# small ones (ulimit) it takes half the time. Helgrind takes twice the time to
+# keep both sides of every race: HISTORY=full, when there is one.
+HISTORY ?= approx
 
 .PHONY: asan ubsan tsan memcheck helgrind drd nospin
 asan: $(BUILD)/asan/all-tests $(watched) ## the tests under AddressSanitizer and UBSan
@@ -193,9 +197,9 @@ ubsan: $(BUILD)/ubsan/all-tests $(watched) ## ... under UBSan alone
 tsan: $(BUILD)/tsan/all-tests $(watched) ## ... under ThreadSanitizer
 	@TSAN_OPTIONS="halt_on_error=0 exitcode=66 $$TSAN_OPTIONS" $(call plain,tsan)
 memcheck: $(BUILD)/valgrind/all-tests $(watched) ## ... under Valgrind's memcheck
-	@$(call plain,valgrind,$(memcheck))
+	@ulimit -S -s 512 && $(call plain,valgrind,$(memcheck))
 helgrind: $(BUILD)/valgrind/all-tests $(watched) ## ... under Helgrind
-	@$(call plain,valgrind,$(valgrind) --tool=helgrind --history-level=approx)
+	@$(call plain,valgrind,$(valgrind) --tool=helgrind --history-level=$(HISTORY))
 drd: $(BUILD)/valgrind/all-tests $(watched) ## ... under DRD
 	@$(call plain,valgrind,$(valgrind) --tool=drd)
 nospin: $(BUILD)/nospin/all-tests $(watched) ## ... with every wait parking
