@@ -146,6 +146,22 @@ Test(item, attempts_before_do_not_use_up_those_of_now)
     cr_assert_eq(t.failures[0].attempts, 7u);
 }
 
+static int sets_it_and_skips(leat_ctx *ctx, struct act *act)
+{
+    leat_item_set(ctx, 4711, 0);
+    return LEAT_SKIP;
+}
+
+Test(item, a_skipped_one_keeps_the_number_that_its_source_gave)
+{
+    trial(5, 1, false);
+    t.acts[READ] = (struct act){.at = 2, .how = sets_it_and_skips};
+    cr_assert_eq(run(), LEAT_OK);
+    for (size_t i = 0; i < t.event_count; i++)
+        if (t.events[i].kind == LEAT_EVENT_SKIP)
+            cr_assert_eq(t.events[i].seq, 4711u);
+}
+
 /* --- how it ends --- */
 
 static int drop_order[4];

@@ -276,6 +276,30 @@ Test(report, ticks_come_while_a_stage_is_busy)
     cr_assert_geq(t.report.elapsed, 3 * LEAT_MS);
 }
 
+static struct gate inside, overlaps;
+
+static void dawdle(const struct leat_event *event, void *arg)
+{
+    if (gate_passed(&inside, 1))
+        gate_step(&overlaps);
+    gate_open(&inside, 1);
+    for (int i = 0; i < 5; i++)
+        sched_yield();
+    atomic_store_explicit(&inside.at, 0, memory_order_relaxed);
+}
+
+Test(report, the_trace_is_called_one_at_a_time)
+{
+    trial(scaled(400), 5, false);
+    gate_init(&inside);
+    gate_init(&overlaps);
+    t.pipeline.trace = dawdle;
+    leat_ctx *ctx = leat_ctx_root(PATIENCE);
+    cr_assert_eq(leat_run(ctx, &t.pipeline, NULL), LEAT_OK);
+    leat_ctx_free(ctx);
+    cr_assert_eq(gate_at(&overlaps), 0u);
+}
+
 static void look_at_the_last(const struct leat_event *event, void *arg)
 {
     note_event(event, arg);

@@ -376,7 +376,9 @@ static void check_item(uint64_t n, const struct outcome *want)
     if (!pipeline.trace)
         return;
     cr_assert_eq(ok_events[n], want->fate == SAVED, "SEED=%llu", seed);
-    cr_assert_eq(skip_events[n], want->fate == SKIPPED, "SEED=%llu", seed);
+    cr_assert_eq(skip_events[n], want->fate == SKIPPED,
+                 "SEED=%llu item %llu: skipped %zu times, not %d", seed,
+                 number, skip_events[n], want->fate == SKIPPED);
     cr_assert_eq(fail_events[n], want->fate == FAILED, "SEED=%llu", seed);
     cr_assert_eq(retry_events[n], want->retries,
                  "SEED=%llu item %llu: %zu retries, not %u", seed, number,
