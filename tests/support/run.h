@@ -180,7 +180,7 @@ static inline int all_are_stubborn(leat_ctx *ctx, struct act *act)
     return stubborn(ctx, act);
 }
 
-/* A source comes back when it has seen it; with LEAT_OK it has made its item. */
+/* A source comes back when it has seen it; if LEAT_OK, its item is made. */
 static inline int ends_the_drain(leat_ctx *ctx, struct act *act)
 {
     leat_ctx_cancel(t.drain, 0);
