@@ -226,6 +226,8 @@ static void transact(struct leat__worker *worker, size_t from, size_t to)
                 return;
             continue; /* nothing is left to do, as a rule */
         }
+        if (status == LEAT_CANCELED) /* it was in hand, though it may be saved */
+            leat__note(worker, leat__ctx_status(worker->ctx));
         if (status == LEAT_CANCELED) { /* the commit was cut short: once more, */
             take_all_back(worker, from, to); /* within the grace */
             continue;

@@ -68,10 +68,13 @@ static int make(struct leat__worker *worker, struct leat__block *item)
     memset(out, 0, worker->step->stage.pub.out->size);
     status = leat__call(worker, worker->pause, &item->pub, LEAT__NEVER, NULL,
                         out);
-    if (status == LEAT_OK)
+    if (status == LEAT_OK) {
         give_identity(worker, item);
-    else
+    } else {
         leat__block_undo(worker->step, item);
+        if (worker->hand.identified)
+            item->pub.seq = worker->hand.seq;
+    }
     return status;
 }
 
