@@ -3,7 +3,10 @@
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "adapters/words.h"
+#include "support/scale.h"
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 TestSuite(rerun, .timeout = 60);
 
@@ -295,4 +298,38 @@ Test(rerun, killed_at_any_point_no_item_is_lost, .init = setup,
         cr_expect_geq(count_saved("!five"), 1, "death %d", death);
         cr_expect_not(exists(path_of("e.jsonl.rerunning")));
     }
+}
+
+static atomic_bool has_renamed_enough;
+
+/* Gives the file two names in turn, as sources of re-runs do. */
+static void *rename_it(void *arg)
+{
+    const char *const *names = arg;
+
+    while (!atomic_load(&has_renamed_enough)) {
+        rename(names[0], names[1]);
+        rename(names[1], names[0]);
+    }
+    return NULL;
+}
+
+Test(rerun, the_sink_opens_whenever_the_source_renames_the_file, .init = setup,
+     .fini = teardown)
+{
+    const char *names[] = {put_file("e.jsonl", "", 0), path_of("other")};
+    struct leat_stage sink = leat_error_file(names[0]);
+    pthread_t renamer;
+    int status = LEAT_OK;
+
+    cr_assert_eq(pthread_create(&renamer, NULL, rename_it, names), 0);
+    for (size_t i = scaled(20000); i > 0 && status == LEAT_OK; i--) {
+        void *state;
+        status = sink.resource->open(words.ctx, sink.arg, &state);
+        if (status == LEAT_OK)
+            sink.resource->close(state);
+    }
+    atomic_store(&has_renamed_enough, true);
+    pthread_join(renamer, NULL);
+    cr_expect_eq(status, LEAT_OK, "%s", leat_strstatus(status));
 }

@@ -81,19 +81,26 @@ static int may(const char *path, int how)
     return faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0 ? LEAT_OK : errno;
 }
 
-int leat__file_check(const char *path)
+/* A re-run of the same path may rename the file while this looks at it (its
+ * source and its sink open at once): gone at either call is not there. */
+static int check_file(const char *path)
 {
-    char folder[PATH_MAX];
     struct stat stat_;
     int status;
 
-    if (stat(path, &stat_) == 0) {
-        if ((status = fault_of(&stat_)) != LEAT_OK)
-            return status;
-        return may(path, W_OK);
-    }
-    if (errno != ENOENT)
+    if (stat(path, &stat_) != 0)
         return errno;
+    status = fault_of(&stat_);
+    return status == LEAT_OK ? may(path, W_OK) : status;
+}
+
+int leat__file_check(const char *path)
+{
+    char folder[PATH_MAX];
+    int status = check_file(path);
+
+    if (status != ENOENT)
+        return status;
     folder_of(path, folder);
     return may(folder, W_OK | X_OK);
 }
