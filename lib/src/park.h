@@ -51,6 +51,9 @@ struct leat__sleeper {
 #ifdef LEAT_NOSPIN
 enum { LEAT__LOCK_TRIES = 0, LEAT__PAUSES = 0, LEAT__YIELDS = 0,
        LEAT__LONGEST = 0, LEAT__FIRST = 0, LEAT__TIGHT = 0 };
+#elif defined(LEAT_WATCH) /* Valgrind runs one thread at a time: once each way */
+enum { LEAT__LOCK_TRIES = 1, LEAT__PAUSES = 1, LEAT__YIELDS = 1,
+       LEAT__LONGEST = 0, LEAT__FIRST = 0, LEAT__TIGHT = 1 };
 #else
 enum { LEAT__LOCK_TRIES = 7, LEAT__PAUSES = 6, LEAT__YIELDS = 16,
        LEAT__LONGEST = 6, LEAT__FIRST = 4, LEAT__TIGHT = 40 };

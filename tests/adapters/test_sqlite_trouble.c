@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "adapters/rows.h"
+#include "support/gate.h"
 #include "support/scale.h"
 #include "support/torture.h"
 #include <pthread.h>
-#include <sched.h>
 
 TestSuite(sqlite_trouble, .timeout = 60);
 
@@ -39,7 +39,7 @@ static void *let_go(void *arg)
         size_t count = leat_ctx_tasks(holder->ctx, tasks, 8);
         for (size_t i = 0; i < count && i < 8; i++)
             waits = waits || tasks[i].state == LEAT_TASK_WAITING;
-        sched_yield();
+        look_again();
     }
     sqlite3_exec(holder->db, "COMMIT", NULL, NULL, NULL);
     return NULL;

@@ -250,7 +250,7 @@ static bool only_task_is(enum leat_task_state state, struct leat_task *task)
     do {
         if (leat_ctx_tasks(ctx, task, 1) == 1 && task->state == state)
             return true;
-        sched_yield();
+        look_again();
     } while (now() < end);
     return false;
 }

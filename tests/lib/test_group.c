@@ -342,7 +342,7 @@ static bool threads_are(int count)
 {
     int64_t end = now() + PATIENCE;
     while (threads() != count && now() < end)
-        sched_yield();
+        look_again();
     return threads() == count;
 }
 
@@ -360,7 +360,7 @@ static int threads_of_others(void)
     pthread_join(thread, NULL);
     int count = threads();
     for (int same = 0; same < 100; same++) {
-        sched_yield();
+        look_again();
         if (threads() != count) {
             count = threads();
             same = 0;

@@ -271,7 +271,7 @@ Test(peers, an_empty_wake_up_is_never_returned, .init = setup,
         pthread_kill(select.thread, SIGUSR1);
         pthread_kill(sleep.thread, SIGUSR1);
         while (atomic_load(&signals) < before + 3)
-            sched_yield();
+            look_again();
     }
     leat_ctx_cancel(other, 1); /* somebody else's end is no reason either */
     cr_assert(blocked(ctx, 3));

@@ -464,7 +464,7 @@ static int until_the_reader_waits(leat_ctx *ctx, struct act *act)
             if (!strcmp(tasks[i].name, "read") &&
                 tasks[i].state == LEAT_TASK_WAITING)
                 return LEAT_OK;
-        sched_yield();
+        look_again();
     }
     return ETIME;
 }

@@ -76,7 +76,7 @@ static int when_the_sink_waits(leat_ctx *ctx, struct act *act)
                 tasks[i].state == LEAT_TASK_WAITING &&
                 gate_at(&t.acts[PACK].ended) + 1 == t.next)
                 return LEAT_OK;
-        sched_yield();
+        look_again();
     }
     return ETIME;
 }
@@ -353,7 +353,7 @@ static int until_interrupted(leat_ctx *ctx, struct act *act)
 {
     unsigned before = gate_at(&store.interrupts);
     while (gate_at(&store.interrupts) < before + 3)
-        sched_yield();
+        look_again();
     return EINTR;
 }
 

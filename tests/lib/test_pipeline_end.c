@@ -261,7 +261,7 @@ static void let_it_return(struct act *act)
     int64_t end = now() + PATIENCE;
     gate_open(&act->gate, 1);
     while ((token_dropped() != made || !gate_at(&act->ended)) && now() < end)
-        sched_yield();
+        look_again();
     cr_assert_eq(token_wrong(), 0u, "token %u is not dropped once",
                  token_wrong());
 }
@@ -317,14 +317,14 @@ Test(pipeline_end, five_stubborn_workers_are_all_abandoned)
     cr_assert_eq(workers, 31u);
     let_it_return(&t.acts[PACK]);
     while (gate_at(&t.acts[PACK].ended) < 5)
-        sched_yield();
+        look_again();
 }
 
 /* The gate opens between the cancel and the end of the grace. */
 static int returns_in_the_grace(leat_ctx *ctx, struct act *act)
 {
     while (leat_ctx_cause(ctx) == LEAT_OK)
-        sched_yield();
+        look_again();
     return EINTR;
 }
 

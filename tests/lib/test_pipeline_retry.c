@@ -199,7 +199,7 @@ Test(pipeline_retry, in_order_the_others_wait_for_the_one_that_is_late)
 static void *cancels_a_waiting_run(void *arg)
 {
     struct leat_task tasks[16];
-    for (bool waits = false; !waits; sched_yield()) {
+    for (bool waits = false; !waits; look_again()) {
         size_t count = leat_ctx_tasks(t.ctx, tasks, 16);
         for (size_t i = 0; i < count && i < 16; i++)
             waits = waits || (!strcmp(tasks[i].name, "check") &&

@@ -113,7 +113,7 @@ static void let_go(struct act *act, struct gate *gate)
     gate_open(gate, 1);
     while ((token_dropped() != made || (act && gate_at(&act->busy))) &&
            now() < end)
-        sched_yield();
+        look_again();
     cr_assert_eq(token_wrong(), 0u, "token %u is not dropped once",
                  token_wrong());
 }
@@ -256,7 +256,7 @@ Test(pipeline_stuck, with_a_transaction_what_was_done_is_abandoned_too)
     cr_assert(kept(2) && kept(6));
     let_go(&t.acts[SAVE], &t.acts[SAVE].gate);
     while (is_open())
-        sched_yield();
+        look_again();
 }
 
 static struct gate door, inside;
@@ -290,7 +290,7 @@ static void leave_the_resource(void)
 {
     let_go(NULL, &door);
     while (!gate_passed(&inside, 2))
-        sched_yield();
+        look_again();
 }
 
 Test(pipeline_stuck, in_a_commit_all_that_was_given_is_abandoned)

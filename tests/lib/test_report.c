@@ -158,7 +158,7 @@ Test(report, all_of_the_abandoned_are_in_the_trace)
     cr_assert_eq(seqs, (UINT64_C(1) << WORKERS) - 1);
     gate_open(&t.acts[CHECK].gate, 1);
     while (token_dropped() != atomic_load(&token_count))
-        sched_yield();
+        look_again();
 }
 
 /* --- while it happens --- */
@@ -284,7 +284,7 @@ static void dawdle(const struct leat_event *event, void *arg)
         gate_step(&overlaps);
     gate_open(&inside, 1);
     for (int i = 0; i < 5; i++)
-        sched_yield();
+        look_again();
     atomic_store_explicit(&inside.at, 0, memory_order_relaxed);
 }
 

@@ -155,7 +155,7 @@ static int works_until_a_beat_says_stop(leat_ctx *ctx, struct act *act)
 {
     int status;
     for (uint64_t i = 0; (status = leat_beat(ctx, i, 0)) == LEAT_OK; i++)
-        sched_yield();
+        look_again();
     act->status = status;
     return EINTR;
 }

@@ -76,7 +76,7 @@ Test(principles, one_never_closed_and_who_hangs_is_named)
     gate_wait(&pipe.gone, 2);
     do { /* until it has emptied the channel and waits for more */
         cr_assert_neq(leat_ctx_cause(ctx), LEAT_TIMEOUT);
-        sched_yield();
+        look_again();
         stuck = NULL;
         size_t count = leat_ctx_tasks(ctx, tasks, 4);
         for (size_t i = 0; i < count && i < 4; i++)
@@ -445,7 +445,7 @@ static void *add_under_the_lock(void *arg)
     pthread_mutex_lock(&shared.lock);
     unsigned n = atomic_load_explicit(&shared.count, memory_order_relaxed);
     for (int i = 0; i < 10; i++)
-        sched_yield();
+        look_again();
     atomic_store_explicit(&shared.count, n + 1, memory_order_relaxed);
     pthread_mutex_unlock(&shared.lock);
     return NULL;

@@ -217,7 +217,7 @@ struct round {
 static void pass_time(struct round *round)
 {
     for (uint32_t i = roll(&round->rng, 60); i > 0; i--)
-        sched_yield();
+        look_again();
 }
 
 static void make(struct round *round, uint64_t seed)

@@ -53,7 +53,7 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 static void pass_time(uint32_t yields)
 {
     while (yields-- > 0)
-        sched_yield();
+        look_again();
 }
 
 /* --- what flows --- */

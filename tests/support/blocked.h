@@ -6,9 +6,9 @@
 #ifndef BLOCKED_H
 #define BLOCKED_H
 
+#include "support/gate.h"
 #include <leat/select.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static inline bool blocked(leat_ctx *ctx, size_t count)
         if (now() > end)
             return false;
         if (looks < 100)
-            sched_yield();
+            look_again();
         else
             nanosleep(&(struct timespec){0, 200000}, NULL);
     }

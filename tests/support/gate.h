@@ -12,9 +12,22 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 #ifdef LEAT_WATCH
 #include <valgrind/helgrind.h>
 #endif
+
+/* Between two looks at what somebody else will do. Where everything is slow, or
+ * one thread runs at a time, the other gets the processor. Only how soon it is
+ * seen depends on the time, never what is seen. */
+static inline void look_again(void)
+{
+#ifdef LEAT_SLOW
+    nanosleep(&(struct timespec){0, 200000}, NULL);
+#else
+    sched_yield();
+#endif
+}
 
 struct gate {
     atomic_uint at;
@@ -55,7 +68,7 @@ static inline void gate_step(struct gate *gate)
 static inline void gate_wait(struct gate *gate, unsigned point)
 {
     while (!gate_passed(gate, point))
-        sched_yield();
+        look_again();
 }
 
 #endif

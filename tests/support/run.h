@@ -23,7 +23,7 @@
 #include <string.h>
 
 enum { READ, CHECK, PACK, SAVE, ERRORS, ACTS };
-enum { MOST = 1024 }; /* items */
+enum { MOST = 1024, KEPT = 256 }; /* items; failures kept */
 
 struct box {
     uint64_t n;
@@ -91,9 +91,9 @@ static struct trial {
     uint64_t order[MOST]; /* seqs in the order they were saved */
     struct gate orders;
     bool in_order; /* they must be ascending */
-    struct failure failures[MOST];
+    struct failure failures[KEPT];
     size_t failed;
-    struct happened events[8 * MOST];
+    struct happened events[8 * KEPT];
     size_t event_count, kinds[16];
     bool in_trace;
     char wrong[128]; /* the first thing that was seen wrong */
@@ -304,7 +304,9 @@ static inline int keep_failure(leat_ctx *ctx, const void *in, void *out,
     if (strcmp(item->input_type->name, "box") != 0 || item->error == 0)
         wrong("not a failed item", box->n);
     pthread_mutex_lock(&t.lock);
-    struct failure *f = &t.failures[t.failed++ % MOST];
+    if (t.failed == KEPT)
+        abort();
+    struct failure *f = &t.failures[t.failed++];
     *f = (struct failure){box->n, item->seq, item->error, item->attempts,
                           "", "", ""};
     snprintf(f->stage, sizeof f->stage, "%s", item->stage);
@@ -323,7 +325,7 @@ static inline void note_event(const struct leat_event *event, void *arg)
         wrong("a trace inside a trace, or without a report", event->seq);
     trial->in_trace = true;
     trial->kinds[event->kind]++;
-    if (trial->event_count < 8 * MOST) {
+    if (trial->event_count < 8 * KEPT) {
         struct happened *e = &trial->events[trial->event_count++];
         *e = (struct happened){event->kind, "", event->worker, event->seq,
                                event->status};

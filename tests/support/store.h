@@ -71,7 +71,7 @@ static inline int store_open(leat_ctx *ctx, void *arg, void **state)
     if (leat_ctx_left(ctx) <= 0)
         wrong("no time to open", 0);
     while (store.may_open && !store.may_open())
-        sched_yield();
+        look_again();
     pthread_mutex_lock(&t.lock);
     if (store_turn(&store.open_times))
         status = store.open_status;
