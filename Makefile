@@ -44,12 +44,14 @@ FLAGS.nospin = -O2 -g -Werror -DLEAT_NOSPIN
 CRITERION = debug coverage
 
 ADAPTERS = csv error_file sqlite
+LIBRARIES = $(ADAPTERS) $(if $(wildcard faults/src/*.c),faults)
 LIBS.csv = -lcsv
 LIBS.error_file = -ljansson
 LIBS.sqlite = -lsqlite3
 HEADER.csv = csv.h
 HEADER.error_file = jansson.h
 HEADER.sqlite = sqlite3.h
+HEADER.faults = stdlib.h
 REQUIRES.error_file = jansson
 REQUIRES.sqlite = sqlite3
 
@@ -64,23 +66,29 @@ version = $(shell sed -n 's/.*LEAT_VERSION "\(.*\)"/\1/p' \
   lib/include/leat/version.h)
 soversion = $(shell sed -n 's/.*LEAT_VERSION_MAJOR \(.*\)/\1/p' \
   lib/include/leat/version.h)
-INCLUDES = -Ilib/include $(ADAPTERS:%=-Ilib/adapters/%/include) -Itests
+INCLUDES = -Ilib/include $(ADAPTERS:%=-Ilib/adapters/%/include) -Ifaults/include -Itests
 lib_src = $(wildcard lib/src/*.c)
+$(foreach a,$(ADAPTERS),$(eval SRC.$(a) = $(wildcard lib/adapters/$(a)/*.c)))
+SRC.faults = $(wildcard faults/src/*.c faults/harness/*.c)
+libc_faults_src = $(wildcard faults/libc/*.c)
 test_src = $(wildcard tests/lib/*.c tests/lib/private/*.c tests/adapters/*.c \
-  tests/model/*.c tests/principles/*.c tests/stress/*.c tests/torture/*.c)
+  tests/model/*.c tests/principles/*.c tests/stress/*.c tests/torture/*.c \
+  tests/faults/*.c tests/harness/*.c)
+# What the linker's --wrap leads to: faults of libc.
+wrapped = $(if $(wildcard tests/support/torture.c),tests/support/torture.c,$(libc_faults_src))
 tour_src = $(wildcard lessons/00_tour/*.c)
 examples = $(patsubst lib/examples/%.out,%,$(wildcard lib/examples/*.out))
-all_libs = $(foreach a,$(ADAPTERS),$(LIBS.$(a)))
-here = $(foreach a,$(ADAPTERS),$(if $(shell echo '\#include <$(HEADER.$(a))>' \
+all_libs = $(foreach a,$(LIBRARIES),$(LIBS.$(a)))
+here = $(foreach a,$(LIBRARIES),$(if $(shell echo '\#include <$(HEADER.$(a))>' \
   | $(CC) -E -x c - >/dev/null 2>&1 && echo yes),$(a)))
 timed = tests/check/timed.sh
 watched = $(BUILD)/tools/watchdog
 
 .PHONY: all
-all: $(BUILD)/release/libleat.a $(BUILD)/release/libleat.so ## the library, static and shared, and the adapters
+all: $(BUILD)/release/libleat.a $(BUILD)/release/libleat.so ## the library, static and shared, the adapters, the faults
 	@$(MAKE) --no-print-directory $(foreach a,$(here),\
 	  $(BUILD)/release/libleat-$(a).a $(BUILD)/release/libleat-$(a).so)
-	@$(foreach a,$(filter-out $(here),$(ADAPTERS)),echo \
+	@$(foreach a,$(filter-out $(here),$(LIBRARIES)),echo \
 	  "leat-$(a) is not built: $(HEADER.$(a)) is not installed (make deps)";)
 
 # One mode: objects mirror the sources' paths.
@@ -105,20 +113,23 @@ $(BUILD)/$(1)/libleat.so: $(lib_src:%.c=$(BUILD)/$(1)/%.o)
 	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -shared -Wl,-soname,libleat.so.$(soversion) \
 	  -pthread $$(LDFLAGS) $$^ -o $$@
 
-$(foreach a,$(ADAPTERS),
-$(BUILD)/$(1)/libleat-$(a).a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(wildcard lib/adapters/$(a)/*.c))
+$(foreach a,$(LIBRARIES),
+$(BUILD)/$(1)/libleat-$(a).a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(SRC.$(a)))
 	$$(call quiet,archive)rm -f $$@ && $$(AR) rcs $$@ $$^
-$(BUILD)/$(1)/libleat-$(a).so: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(wildcard lib/adapters/$(a)/*.c)) $(BUILD)/$(1)/libleat.so
+$(BUILD)/$(1)/libleat-$(a).so: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(SRC.$(a))) $(BUILD)/$(1)/libleat.so
 	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -shared -Wl,-soname,libleat-$(a).so.$(soversion) \
 	  $$(LDFLAGS) $$^ $(LIBS.$(a)) -o $$@
 )
 
+$(BUILD)/$(1)/libleat-faults-libc.a: $(libc_faults_src:%.c=$(BUILD)/$(1)/%.o)
+	$$(call quiet,archive)rm -f $$@ && $$(AR) rcs $$@ $$^
+
 $(BUILD)/$(1)/adapters: $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a)
 	@touch $$@
 
-$(BUILD)/$(1)/all-tests: $(test_src:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/tests/support/torture.o \
+$(BUILD)/$(1)/all-tests: $(test_src:%.c=$(BUILD)/$(1)/%.o) $(wrapped:%.c=$(BUILD)/$(1)/%.o) \
   $(if $(filter $(1),$(CRITERION)),,$(BUILD)/$(1)/tests/support/plain/plain.o) \
-  $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a) $(BUILD)/$(1)/libleat.a
+  $(LIBRARIES:%=$(BUILD)/$(1)/libleat-%.a) $(BUILD)/$(1)/libleat.a
 	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -pthread $$(LDFLAGS) $$(WRAP) $$^ $(all_libs) \
 	  $(if $(filter $(1),$(CRITERION)),-lcriterion) -o $$@
 
@@ -215,12 +226,12 @@ nospin: $(BUILD)/nospin/all-tests $(watched) ## ... with every wait parking
 examples: $(examples:%=$(BUILD)/debug/lib/examples/%) $(watched) ## the examples, their output compared
 	@$(watched) 60 -- sh tests/check/examples.sh $(BUILD)/debug/lib/examples $(examples)
 rules: all $(watched) ## headers, symbols, layers, README
-	@CC="$(CC)" $(watched) 120 -- sh tests/check/rules.sh $(BUILD) $(ADAPTERS)
+	@CC="$(CC)" $(watched) 120 -- sh tests/check/rules.sh $(BUILD) $(LIBRARIES)
 selftest: $(watched) ## the checks themselves: each planted bug must turn them red
 	@CC="$(CC)" ASAN="$(FLAGS.asan)" TSAN="$(FLAGS.tsan)" MEMCHECK="$(memcheck)" \
 	  VALGRIND="$(valgrind)" $(watched) 120 -- sh tests/check/selftest.sh $(BUILD)
 installed: all $(watched) ## make install, and a program built with pkg-config
-	@CC="$(CC)" MAKE="$(MAKE)" $(watched) 60 -- sh tests/check/installed.sh $(BUILD) $(ADAPTERS)
+	@CC="$(CC)" MAKE="$(MAKE)" $(watched) 60 -- sh tests/check/installed.sh $(BUILD) $(LIBRARIES)
 
 .PHONY: coverage
 coverage: $(watched) ## line and branch coverage against coverage/floor

@@ -11,7 +11,7 @@ while [ $((i += 1)) -le "$runs" ]; do
     echo "run $i: $(tail -n 1 "$work/$i")" >&2
 done
 cat "$work"/* | awk '
-    $1 ~ /^lib\// && $2 ~ /%$/ {
+    $1 ~ /^(lib|faults)\// && $2 ~ /%$/ {
         b = $3 ~ /%$/ ? $3 : $4
         sub(/%/, "", $2); sub(/%/, "", b)
         if (!($1 in low) || $2 + 0 < low[$1]) low[$1] = $2 + 0

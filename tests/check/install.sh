@@ -28,9 +28,13 @@ library libleat
 pc leat leat "concurrent batch pipelines in C" "" -lleat -pthread
 for adapter; do
     name=${adapter%%:*} rest=${adapter#*:}
+    case $name in
+    faults) headers=faults/include what="misbehaviour on purpose, and a harness, for any code" ;;
+    *) headers=lib/adapters/$name/include what="leat's adapter $name" ;;
+    esac
     library "libleat-$name"
-    install -m 644 lib/adapters/"$name"/include/leat/*.h "$dest/include/leat"
-    pc "leat-$name" "leat-$name" "leat's adapter $name" "leat" "-lleat-$name" "${rest#*:}"
+    install -m 644 "$headers"/leat/*.h "$dest/include/leat"
+    pc "leat-$name" "leat-$name" "$what" "leat" "-lleat-$name" "${rest#*:}"
     [ -n "${rest%%:*}" ] && echo "Requires.private: ${rest%%:*}" >>"$dest/lib/pkgconfig/leat-$name.pc"
 done
 exit 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# rules.sh BUILD ADAPTER... : what the project promises of its files.
+# rules.sh BUILD LIBRARY... : what the project promises of its files.
 #
 #   headers  each public header compiles alone, as C11 and as C++11
 #   symbols  what is declared is exported, and nothing else; all of it leat_
@@ -11,9 +11,10 @@ CC=${CC:-cc}
 passed=0 failed=0
 ok() { passed=$((passed + 1)); }
 bad() { failed=$((failed + 1)); echo "$*"; }
+folder() { case $1 in faults) echo faults/include ;; *) echo "lib/adapters/$1/include" ;; esac; }
 includes=-Ilib/include
-for a; do includes="$includes -Ilib/adapters/$a/include"; done
-headers() { ls lib/include/*.h lib/include/leat/*.h; for a; do ls lib/adapters/"$a"/include/leat/*.h; done; }
+for a; do includes="$includes -I$(folder "$a")"; done
+headers() { ls lib/include/*.h lib/include/leat/*.h; for a; do ls "$(folder "$a")"/leat/*.h; done; }
 
 # --- headers
 for h in $(headers "$@"); do
@@ -46,7 +47,7 @@ compare() { # folder, library
     else bad "$2: declared (<) is not exported (>):"; cat "$work/diff"; fi
 }
 compare lib/include "$build/release/libleat.so"
-for a; do compare "lib/adapters/$a/include" "$build/release/libleat-$a.so"; done
+for a; do compare "$(folder "$a")" "$build/release/libleat-$a.so"; done
 
 # --- globals: no writable data, and no call of the forbidden
 data=$(nm -f sysv "$build/release/libleat.a" |
