@@ -354,11 +354,17 @@ int leat_sleep(leat_ctx *ctx, leat_duration duration)
 static void list_sleeper(struct leat_task *task, leat_ctx *ctx,
                          const struct leat__sleeper *sleeper, int64_t now)
 {
+    int64_t left = leat__ctx_deadline(ctx) - now;
+    bool woken = atomic_load(&sleeper->state) > LEAT__PARKED ||
+                 left <= 0 || leat__ctx_status(ctx) != LEAT_OK;
+
     *task = (struct leat_task){.state = LEAT_TASK_WAITING,
                                .since = now - sleeper->since,
                                .caller = sleeper->caller,
                                .cases = sleeper->cases,
-                               .sending = sleeper->sending};
+                               .sending = sleeper->sending,
+                               .left = left > 0 ? left : 0,
+                               .woken = woken};
     if (ctx->task)
         memcpy(task->name, ctx->task->own->name, sizeof task->name);
     if (sleeper->chan)

@@ -296,6 +296,45 @@ Test(ctx_tasks, a_task_that_waits_is_listed_once_by_its_name, .init = setup,
     leat_chan_free(work.ch);
 }
 
+Test(ctx_tasks, who_was_served_is_never_listed_as_one_who_waits_in_vain,
+     .init = setup, .fini = teardown)
+{
+    for (size_t i = scaled(100); i > 0; i--) {
+        leat_chan *ch = leat_chan_new("in", LEAT_TYPE(int), 0);
+        struct call call;
+        int item = 3;
+        start_recv(&call, ctx, ch, &item);
+        cr_assert_not(the_waiter().woken);
+        if (i % 2)
+            leat_close(ch);
+        else
+            cr_assert_eq(leat_try_send(ch, &item), LEAT_OK);
+        for (struct leat_task task; leat_ctx_tasks(ctx, &task, 1) > 0;)
+            cr_assert(task.woken);
+        finish(&call);
+        leat_chan_free(ch);
+    }
+}
+
+Test(ctx_tasks, a_wait_tells_how_long_its_own_context_has_left, .init = setup,
+     .fini = teardown)
+{
+    leat_chan *ch = leat_chan_new("in", LEAT_TYPE(int), 0);
+    leat_ctx *child = leat_ctx_new(ctx, PATIENCE / 2);
+    struct call call;
+    int item;
+    start_recv(&call, child, ch, &item);
+    struct leat_task task = the_waiter();
+    cr_assert_gt(task.left, 0);
+    cr_assert_leq(task.left, PATIENCE / 2);
+    leat_ctx_cancel(child, 0);
+    for (; leat_ctx_tasks(ctx, &task, 1) > 0;)
+        cr_assert(task.woken);
+    cr_assert_eq(finish(&call), LEAT_CANCELED);
+    leat_ctx_free(child);
+    leat_chan_free(ch);
+}
+
 static leat_duration cpu_time(void)
 {
     struct rusage usage;

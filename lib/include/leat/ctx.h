@@ -70,6 +70,9 @@ struct leat_task {
     size_t cases;        /* on how many channels; above 1: chan is the first */
     size_t len, capacity; /* of that channel */
     bool sending, closed; /* its direction; whether it is closed */
+    leat_duration left;   /* waiting: until the context it waits under ends */
+    bool woken;           /* waiting: it has been served, or its context has
+                             ended, and it goes on as soon as it is scheduled */
 };
 
 /* Writes at most count of them into tasks (which may be NULL when count is 0)
