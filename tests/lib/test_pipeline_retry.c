@@ -172,14 +172,26 @@ Test(pipeline_retry, waits_at_most_the_longest_backoff)
     leat_ctx_free(t.ctx);
 }
 
+static int saves_and_cancels(leat_ctx *ctx, struct act *act)
+{
+    leat_ctx_cancel(t.ctx, 0);
+    return LEAT_OK;
+}
+
+/* The last of the others ends the run, or nobody does until it is too late. */
 Test(pipeline_retry, the_worker_does_other_items_meanwhile)
 {
     trial(20, 1, false);
-    t.pipeline.stages[CHECK].retry =
-        (struct leat_retry){.attempts = 2, .backoff = 20 * LEAT_MS};
+    t.ctx = leat_ctx_root(PATIENCE);
+    t.pipeline.stages[CHECK].retry = (struct leat_retry){
+        .attempts = 2, .backoff = 3600 * LEAT_S,
+        .backoff_max = 3600 * LEAT_S};
     t.acts[CHECK] = (struct act){.at = 0, .times = 1, .status = LEAT_AGAIN};
-    cr_assert_eq(run(), LEAT_OK);
-    cr_assert_eq(t.order[19], 0u, "the others waited for it");
+    t.acts[SAVE] = (struct act){.at = 19, .how = saves_and_cancels};
+    cr_assert_eq(run(), LEAT_CANCELED, "the others waited for it");
+    cr_assert_eq(t.report.total.ok, 19u);
+    cr_assert_eq(t.report.total.canceled, 1u);
+    leat_ctx_free(t.ctx);
 }
 
 Test(pipeline_retry, in_order_the_others_wait_for_the_one_that_is_late)
