@@ -1,0 +1,9 @@
+/* harness.h - everything a test needs round what it tests, each in a header of
+ * its own.
+ * SPDX-License-Identifier: MIT */
+#ifndef LEAT_HARNESS_H
+#define LEAT_HARNESS_H
+
+#include <leat/scope.h>
+
+#endif
