@@ -59,7 +59,7 @@ struct act {
     int status;     /* is returned there */
     int (*how)(leat_ctx *ctx, struct act *act); /* or what this returns */
     leat_duration delay;                        /* of slow() */
-    struct gate gate;                           /* of stubborn() */
+    struct gate gate; /* of stubborn(); hang() opens it if it comes in time */
     struct gate busy, most; /* calls at the moment; the most there were */
     struct gate calls, hits, ended;
     struct gate tries[MOST];
@@ -142,6 +142,8 @@ static inline void wrong(const char *what, uint64_t n)
 /* Until its context ends, as a good citizen. */
 static inline int hang(leat_ctx *ctx, struct act *act)
 {
+    if (leat_ctx_left(t.ctx ? t.ctx : ctx) > 0)
+        gate_open(&act->gate, 1);
     return leat_sleep(ctx, 3600 * LEAT_S);
 }
 
@@ -351,6 +353,11 @@ static inline void watch_no_gates(void)
  * and run() looks whether it was. */
 static inline void trial(uint64_t count, unsigned workers, bool ordered)
 {
+    static bool again;
+
+    if (again) /* DRD wants to be told */
+        pthread_mutex_destroy(&t.lock);
+    again = true;
     memset(&t, 0, sizeof t);
     watch_no_gates();
     pthread_mutex_init(&t.lock, NULL);
