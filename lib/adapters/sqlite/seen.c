@@ -40,7 +40,10 @@ leat_sqlite_seen *leat_sqlite_seen_new(size_t most)
 
     if (!seen)
         return NULL;
-    seen->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    if (pthread_mutex_init(&seen->lock, NULL) != 0) {
+        free(seen);
+        return NULL;
+    }
     seen->most = most ? most : 1000000;
     return seen;
 }
