@@ -5,5 +5,6 @@
 #define LEAT_HARNESS_H
 
 #include <leat/scope.h>
+#include <leat/watchdog.h>
 
 #endif
