@@ -1,5 +1,5 @@
-/* wait.h - inside a channel: its two ends, and who waits there. For chan.c and
- * select.c alone.
+/* wait.h - inside a channel: its two ends, and who waits there. For select.c
+ * and a channel's own files alone (chan.c lists them).
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT__WAIT_H
 #define LEAT__WAIT_H
@@ -73,11 +73,32 @@ static inline bool leat__may_recv(leat_chan *ch)
 void leat__lock_both(leat_chan *ch);
 void leat__unlock_both(leat_chan *ch);
 
-/* Both locks held. The second takes off what is queued, and nothing else. */
+/* Both locks held, down to leat__take_locked(). The second takes off what is
+ * queued, and nothing else. */
 void leat__enqueue(leat_chan *ch, enum leat__side side,
                    struct leat__wait *wait);
 void leat__unqueue(leat_chan *ch, enum leat__side side,
                    struct leat__wait *wait);
+
+/* Takes the first waiter that has not given up off the queue: it is the
+ * caller's to finish. *parked as in leat__sleeper_claim(). NULL: none. */
+struct leat__wait *leat__waiter_claim(leat_chan *ch, enum leat__side side,
+                                      bool *parked);
+
+/* A claimed one has all it came for, or nothing more will come. A parked one is
+ * put on the list *told. */
+void leat__waiter_finish(struct leat__wait *wait, int status, bool parked,
+                         struct leat__wait **told);
+
+/* Moves up to n items between the caller, the ring and the waiters. Returns how
+ * many. */
+size_t leat__put_locked(leat_chan *ch, const char *items, size_t n,
+                        struct leat__wait **told);
+size_t leat__take_locked(leat_chan *ch, char *items, size_t n,
+                         struct leat__wait **told);
+
+/* Without the locks: wakes them. */
+void leat__waiters_tell(struct leat__wait *told);
 
 /* leat_try_send() or leat_try_recv() for checked arguments, untraced. */
 int leat__try_move(leat_chan *ch, enum leat__side side, void *item);
