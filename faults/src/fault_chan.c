@@ -162,18 +162,17 @@ static int corrupt(leat_ctx *ctx, struct pipe *pipe, uint64_t key, bool due)
 
 static int misbehave(leat_ctx *ctx, struct pipe *pipe, uint64_t key)
 {
-    bool due = leat__fault_turn(pipe->fault, &key);
     int status;
 
     switch (pipe->fault->kind) {
     case LEAT_FAULT_REORDER:
-        return reorder(ctx, pipe, due);
+        return reorder(ctx, pipe, leat__fault_turn(pipe->fault, &key));
     case LEAT_FAULT_DUPLICATE:
-        return duplicate(ctx, pipe, due);
+        return duplicate(ctx, pipe, leat__fault_turn(pipe->fault, &key));
     case LEAT_FAULT_CORRUPT:
-        return corrupt(ctx, pipe, key, due);
+        return corrupt(ctx, pipe, key, leat__fault_turn(pipe->fault, &key));
     default:
-        status = due ? leat__fault_act(ctx, pipe->fault, key) : LEAT_OK;
+        status = leat_fault_hit_(ctx, pipe->fault, key);
         if (status == LEAT_OK)
             return pass(ctx, pipe, pipe->item);
         drop(pipe, pipe->item);

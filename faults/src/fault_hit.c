@@ -41,7 +41,7 @@ static int fail(leat_ctx *ctx, const struct leat_fault *fault, uint64_t key)
                : error;
 }
 
-int leat__fault_act(leat_ctx *ctx, struct leat_fault *fault, uint64_t key)
+static int act(leat_ctx *ctx, struct leat_fault *fault, uint64_t key)
 {
     switch (fault->kind) {
     case LEAT_FAULT_ERROR:
@@ -86,15 +86,17 @@ static bool makes_sense(const leat_ctx *ctx, const struct leat_fault *fault)
 
 int leat_fault_hit_(leat_ctx *ctx, struct leat_fault *fault, uint64_t key)
 {
+    int status = LEAT_OK;
+
     if (!fault || leat__fault_get(fault->off))
         return LEAT_OK;
     if (!makes_sense(ctx, fault))
         return LEAT_INVALID;
-    if (leat__fault_turn(fault, &key))
-        return leat__fault_act(ctx, fault, key);
-    if (fault->how == LEAT_FAULT_LOCK) {
+    if (fault->how == LEAT_FAULT_LOCK)
         pthread_mutex_lock(&fault->private_.held);
+    if (leat__fault_turn(fault, &key))
+        status = act(ctx, fault, key);
+    if (fault->how == LEAT_FAULT_LOCK)
         pthread_mutex_unlock(&fault->private_.held);
-    }
-    return LEAT_OK;
+    return status;
 }

@@ -19,9 +19,6 @@ uint64_t leat__fault_die(const struct leat_fault *fault, uint64_t key,
  * counts that, too. */
 bool leat__fault_turn(struct leat_fault *fault, uint64_t *key);
 
-/* --- fault_hit.c: what a hit does, of leat_fault_hit()'s kinds --- */
-int leat__fault_act(leat_ctx *ctx, struct leat_fault *fault, uint64_t key);
-
 /* --- fault_wait.c --- */
 
 /* leat_sleep() that ends with LEAT_OK when the fault is switched off. */
@@ -29,7 +26,8 @@ int leat__fault_sleep(leat_ctx *ctx, struct leat_fault *fault,
                       leat_duration duration);
 #define LEAT__FOREVER INT64_MAX
 
-/* For fault->delay, in its own way; ends early only by the switch. */
+/* For fault->delay, in its own way (the lock aside); ends early only by the
+ * switch. */
 void leat__fault_stubborn(struct leat_fault *fault);
 
 int64_t leat__fault_now(void);

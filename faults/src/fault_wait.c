@@ -158,11 +158,6 @@ void leat__fault_stubborn(struct leat_fault *fault)
     case LEAT_FAULT_SPIN:
         spin(fault);
         break;
-    case LEAT_FAULT_LOCK:
-        pthread_mutex_lock(&fault->private_.held);
-        oversleep(fault);
-        pthread_mutex_unlock(&fault->private_.held);
-        break;
     case LEAT_FAULT_READ:
         if (!block_in_read(fault))
             oversleep(fault);
