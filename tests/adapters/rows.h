@@ -120,7 +120,7 @@ static inline int save_rows(struct leat_sqlite *db, size_t count, size_t batch)
     };
 
     p.stages[1].batch = batch;
-    p.stages[1].linger = 20 * LEAT_MS; /* full batches */
+    p.stages[1].linger = 10 * LEAT_S; /* full batches */
     rows.failures[0] = '\0';
     rows.bound = 0;
     return leat_run(rows.ctx, &p, &rows.report);

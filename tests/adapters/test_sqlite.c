@@ -179,8 +179,7 @@ static const char slow[] =
     " UNION ALL SELECT x + 1 FROM c LIMIT iif(?2 = 3, 1000000000000, 1))"
     " SELECT max(x) FROM c)";
 
-Test(sqlite, an_interrupt_loses_nothing_of_its_batch, .init = setup,
-     .fini = teardown)
+static void save_slowly(leat_duration timeout)
 {
     struct leat_sqlite db = database(path_of("a.db"));
     struct leat_array in = {rows.list, sizeof *rows.list, 8};
@@ -192,12 +191,26 @@ Test(sqlite, an_interrupt_loses_nothing_of_its_batch, .init = setup,
     };
     db.insert = slow;
     p.stages[1].batch = 8;
-    p.stages[1].linger = 20 * LEAT_MS;
-    p.stages[1].timeout = 30 * LEAT_MS * (leat_duration)(20 / scaled(20));
+    p.stages[1].linger = 10 * LEAT_S;
+    p.stages[1].timeout = timeout;
+    rows.failures[0] = '\0';
     cr_assert_eq(leat_run(rows.ctx, &p, &rows.report), LEAT_PARTIAL);
+}
+
+Test(sqlite, an_interrupt_loses_nothing_of_its_batch, .init = setup,
+     .fini = teardown)
+{
+    leat_duration timeout = 30 * LEAT_MS * (leat_duration)(20 / scaled(20));
+    for (save_slowly(timeout); rows.report.total.failed > 1 &&
+                               timeout < 4 * LEAT_S; save_slowly(timeout)) {
+        unlink(path_of("a.db")); /* a busy machine: others were late, too */
+        unlink(path_of("a.db-wal"));
+        unlink(path_of("a.db-shm"));
+        timeout *= 2;
+    }
     cr_assert_eq(rows.report.total.failed, 1, "%s", rows.failures);
     cr_assert_eq(strncmp(rows.failures, "3 -3 ", 5), 0, "%s", rows.failures);
-    check_markers(db.path, 7);
+    check_markers(path_of("a.db"), 7);
 }
 
 Test(sqlite, a_transaction_that_is_gone_is_never_taken_for_one, .init = setup,

@@ -389,7 +389,8 @@ static void new_pipeline(void)
 {
     pipeline = (struct leat_pipeline){
         .stages = {source, copier,
-                   {"keep", keep_value, .in = &value_type, .workers = 2}}};
+                   {"keep", keep_value, .in = &value_type, .workers = 2}},
+        .grace = PATIENCE};
 }
 
 static bool adds_up(const struct leat_counts *c)
