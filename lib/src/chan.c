@@ -53,7 +53,8 @@ leat_chan *leat_chan_new(const char *name, const struct leat_type *type,
     ch->type = *type;
     ch->size = type->size;
     ch->capacity = (uint32_t)capacity;
-    ch->of_items = type->name == leat__item_type.name;
+    ch->of_items = type->size == leat__item_type.size && type->name &&
+                   strcmp(type->name, leat__item_type.name) == 0;
     ch->sendq.last = &ch->sendq.first;
     ch->recvq.last = &ch->recvq.first;
     snprintf(ch->name, sizeof ch->name, "%s", name ? name : "");
