@@ -68,8 +68,10 @@ static void swap(unsigned char *a, unsigned char *b, size_t size)
     }
 }
 
-/* Another printable character in one place; in another one when decode does not
- * like it. */
+enum { PRINTABLE = '~' - '!' + 1, PLACES = 8 };
+
+/* Another printable character in one place: the first that decode likes, in up
+ * to eight places. */
 static int change_text(const struct leat_type *type, void *value, void *other,
                        uint64_t die)
 {
@@ -77,9 +79,10 @@ static int change_text(const struct leat_type *type, void *value, void *other,
     char *text = text_of(type, value, &len);
     int status = text ? LEAT_INVALID : LEAT_NOMEM;
 
-    for (size_t i = 0; text && i < 8 * len && status != LEAT_OK; i++) {
-        char *at = &text[(die + i) % len], was = *at;
-        *at = (char)('!' + (die / 97 + i / len * 7) % ('~' - '!' + 1));
+    for (size_t i = 0; text && len && i < PLACES * PRINTABLE &&
+                       status != LEAT_OK; i++) {
+        char *at = &text[(die + i / PRINTABLE) % len], was = *at;
+        *at = (char)('!' + (die / 97 + i) % PRINTABLE);
         if (*at != was)
             status = decode(type, other, text, len) == LEAT_OK ? LEAT_OK
                                                                : LEAT_INVALID;

@@ -22,26 +22,29 @@ static int call_victim(leat_ctx *ctx, const void *in, void *out,
     return LEAT_OK;
 }
 
-static int corrupt_after(leat_ctx *ctx, void *out, struct leat_fault *fault,
-                         uint64_t key)
+static int may_corrupt(leat_ctx *ctx, const struct leat_fault *fault)
 {
-    const struct leat_stage *victim = &fault->victim;
+    const struct leat_type *out = fault->victim.out;
     const char *wrong = leat_fault_check(fault);
 
-    if (!wrong && !victim->out)
-        wrong = "a sink makes nothing that could be corrupted";
     if (!wrong)
-        wrong = leat__fault_spoils(fault, victim->out);
-    if (wrong)
-        return leat_fail(ctx, LEAT_INVALID, "corrupt: %s", wrong);
-    if (!leat__fault_turn(fault, &key))
-        return LEAT_OK;
-    return leat__fault_corrupt(fault, victim->out, out,
-                               leat__fault_die(fault, key, LEAT__PLACE));
+        wrong = out ? leat__fault_spoils(fault, out)
+                    : "a sink makes nothing that could be changed";
+    return wrong ? leat_fail(ctx, LEAT_INVALID, "corrupt: %s", wrong) : LEAT_OK;
+}
+
+/* Before the victim is called. */
+static int before(leat_ctx *ctx, struct leat_fault *fault, uint64_t key,
+                  bool late)
+{
+    if (!late)
+        return leat_fault_hit_(ctx, fault, key);
+    return fault->kind == LEAT_FAULT_CORRUPT ? may_corrupt(ctx, fault)
+                                             : LEAT_OK;
 }
 
 /* Of a source, what is dropped is what it has read. */
-static bool is_after(const struct leat_fault *fault, const void *in)
+static bool is_late(const struct leat_fault *fault, const void *in)
 {
     return fault->kind == LEAT_FAULT_CORRUPT ||
            fault->kind == LEAT_FAULT_NEVER_CLOSE ||
@@ -51,12 +54,17 @@ static bool is_after(const struct leat_fault *fault, const void *in)
 static int after(leat_ctx *ctx, void *out, struct leat_fault *fault,
                  uint64_t key, int status)
 {
-    if (fault->kind == LEAT_FAULT_CORRUPT)
-        return status == LEAT_OK ? corrupt_after(ctx, out, fault, key) : status;
-    if (fault->kind == LEAT_FAULT_DROP)
-        return status == LEAT_OK ? leat_fault_hit_(ctx, fault, key) : status;
-    if (status != LEAT_CLOSED || !leat__fault_turn(fault, &key))
+    int wanted = fault->kind == LEAT_FAULT_NEVER_CLOSE ? LEAT_CLOSED : LEAT_OK;
+
+    if (status != wanted)
         return status;
+    if (fault->kind == LEAT_FAULT_DROP)
+        return leat_fault_hit_(ctx, fault, key);
+    if (!leat__fault_turn(fault, &key))
+        return status;
+    if (fault->kind == LEAT_FAULT_CORRUPT)
+        return leat__fault_corrupt(fault, fault->victim.out, out,
+                                   leat__fault_die(fault, key, LEAT__PLACE));
     status = leat__fault_sleep(ctx, fault, LEAT__FOREVER);
     return status == LEAT_OK ? LEAT_CLOSED : status; /* switched off */
 }
@@ -65,8 +73,8 @@ static int faulty(leat_ctx *ctx, const void *in, void *out,
                   struct leat_fault *fault, void *arg)
 {
     uint64_t key = leat_ctx_item(ctx)->seq;
-    bool off = leat__fault_get(fault->off), late = is_after(fault, in);
-    int status = off || late ? LEAT_OK : leat_fault_hit_(ctx, fault, key);
+    bool off = leat__fault_get(fault->off), late = is_late(fault, in);
+    int status = off ? LEAT_OK : before(ctx, fault, key, late);
 
     if (status != LEAT_OK)
         return status;
