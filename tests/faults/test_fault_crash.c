@@ -113,6 +113,7 @@ static bool is_seen(void)
 #ifdef LEAT_WATCH
     if (RUNNING_ON_VALGRIND) {
         unsigned long lost = 0, maybe = 0, held = 0, kept = 0;
+        VALGRIND_DISABLE_ERROR_REPORTING;
         VALGRIND_DO_QUICK_LEAK_CHECK;
         VALGRIND_COUNT_LEAKS(lost, maybe, held, kept);
         /* Under another tool there is nobody to ask. */

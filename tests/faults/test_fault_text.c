@@ -27,8 +27,9 @@ static struct leat_fault parsed(const char *text)
     struct leat_fault fault;
     struct leat_fault_mistake mistake;
     size_t count = 1;
-    cr_assert_eq(leat_fault_parse(text, &fault, &count, &mistake), LEAT_OK,
-                 "%s: at %d: %s", text, (int)mistake.at, mistake.message);
+    int status = leat_fault_parse(text, &fault, &count, &mistake);
+    cr_assert_eq(status, LEAT_OK, "%s: at %d: %s", text, (int)mistake.at,
+                 mistake.message);
     cr_assert_eq(count, 1);
     return fault;
 }
@@ -259,8 +260,9 @@ Test(fault_text, comes_back_as_it_was_for_any_fault)
         int len = leat_fault_format(faults, count, text, sizeof text);
         cr_assert(len > 0 && len < 600);
         struct leat_fault_mistake mistake;
-        cr_assert_eq(leat_fault_parse(text, again, &room, &mistake), LEAT_OK,
-                     "%s: at %d: %s", text, (int)mistake.at, mistake.message);
+        int status = leat_fault_parse(text, again, &room, &mistake);
+        cr_assert_eq(status, LEAT_OK, "%s: at %d: %s", text, (int)mistake.at,
+                     mistake.message);
         cr_assert_eq(room, count);
         for (size_t i = 0; i < count; i++)
             cr_assert(same(&faults[i], &again[i]), "%s", text);
