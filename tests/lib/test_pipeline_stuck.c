@@ -389,10 +389,11 @@ static void note_abandon(const struct leat_event *event, void *arg)
         gate_open(&told, 1);
 }
 
+/* And then for a part of the time that the errors sink has longer. */
 static int until_it_is_told(leat_ctx *ctx, struct act *act)
 {
     gate_wait(&told, 1);
-    return LEAT_OK;
+    return leat_sleep(ctx, t.pipeline.grace / 4);
 }
 
 /* The gate gives a race detector no order between the two. */
