@@ -21,7 +21,8 @@ program() { # shellcheck disable=SC2046
         "$work/squares" | diff lib/examples/squares.out -
 }
 adapter() { # shellcheck disable=SC2046
-    printf '#include <leat/%s.h>\nint main(void) { return !leat_version(); }\n' "$1" >"$work/$1.c"
+    header=$1; [ "$1" = faults ] && header=fault
+    printf '#include <leat/%s.h>\nint main(void) { return !leat_version(); }\n' "$header" >"$work/$1.c"
     sed -i '1i#include <leat.h>' "$work/$1.c"
     $CC -std=c11 -o "$work/$1" "$work/$1.c" -Wl,--no-as-needed $(flags "leat-$1") && "$work/$1"
 }
