@@ -254,27 +254,26 @@ static const char *stuck_locked(leat_group *group)
 int leat_group_wait(leat_group *group, struct leat_error *why)
 {
     struct leat_error first = {.status = LEAT_INVALID};
-    bool all;
+    int worst = LEAT_OK; /* than any failure */
 
     if (group) {
-        int lost = LEAT_OK;
         if (!wait_for_ctx(group))
             leat__ctx_look(group->ctx);
-        all = leat__group_join(group, leat__after(leat__now(), LEAT_S));
-        if (!all)
+        if (!leat__group_join(group, leat__after(leat__now(), LEAT_S))) {
             leat__group_abandon(group);
-        else if (group->finish)
-            lost = group->finish(group->owned);
+            worst = LEAT_ABANDONED;
+        } else if (group->finish) {
+            worst = group->finish(group->owned);
+        }
         leat__lock(&group->lock);
         first = group->why;
-        if (!all)
-            first.stage = stuck_locked(group);
-        leat__unlock(&group->lock);
-        if (!all || (lost != LEAT_OK && first.status == LEAT_OK)) {
-            first.status = all ? lost : LEAT_ABANDONED;
+        if (worst != LEAT_OK) {
+            first = (struct leat_error){.status = worst,
+                                        .stage = stuck_locked(group)};
             snprintf(first.message, sizeof first.message, "%s",
-                     leat_strstatus(first.status));
+                     leat_strstatus(worst));
         }
+        leat__unlock(&group->lock);
         leat__group_free(group);
     }
     if (why)

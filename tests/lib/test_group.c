@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
+#include <leat/flow.h>
 #include <leat/group.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -410,6 +411,30 @@ Test(group, a_stuck_task_is_left_alone_a_second_after_the_end)
     cr_assert(threads_are(before));
     cr_assert(gate_passed(&job.gate, 3));
     cr_assert(!gate_passed(&job.gate, 4), "its context was not the same");
+}
+
+static int makes_zeros(leat_ctx *task, const void *in, void *out, void *arg)
+{
+    return LEAT_OK;
+}
+
+Test(group, a_lost_item_is_told_before_a_failed_task, .init = setup,
+     .fini = teardown)
+{
+    const struct leat_stage source = {"read", makes_zeros,
+                                      .out = LEAT_TYPE(int)};
+    struct job bad = {.result = EIO};
+    struct leat_error why;
+    struct leat_item *item;
+    leat_group *group = leat_group_new(ctx);
+    cr_assert_eq(leat_recv(ctx, leat_generate(group, &source), &item),
+                 LEAT_OK);
+    leat_go(group, "bad", returns, &bad);
+    cr_assert_eq(leat_group_wait(group, &why), LEAT_LOST);
+    cr_assert_eq(why.status, LEAT_LOST);
+    cr_assert_null(why.stage);
+    cr_assert_str_eq(why.message, leat_strstatus(LEAT_LOST));
+    leat_item_free(item);
 }
 
 Test(group, leaves_no_thread_behind, .init = setup, .fini = teardown)

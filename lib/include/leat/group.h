@@ -32,12 +32,12 @@ int leat_go(leat_group *group, const char *name, leat_task_fn *fn, void *arg);
  * (leat/flow.h). LEAT_OK, or the first failure: of a task, of leat_go(), of a
  * function of flow; a task that says LEAT_CANCELED or LEAT_TIMEOUT because the
  * group's context has ended is not the first failure while another is known.
- * LEAT_ABANDONED: a task still ran a second after the context had ended; it is
- * left alone, and what it uses is kept until it returns. LEAT_LOST: an item of
- * the group was not freed. LEAT_INVALID: group is NULL. Not from a task of the
- * group: it would wait for itself. why, if not NULL, is always filled in and
- * tells more: its stage is the task's name, valid as long as the caller of
- * leat_go() keeps the string. */
+ * Told before any failure: LEAT_ABANDONED, a task still ran a second after the
+ * context had ended; it is left alone, and what it uses is kept until it
+ * returns. LEAT_LOST, an item of the group was not freed. LEAT_INVALID: group is
+ * NULL. Not from a task of the group: it would wait for itself. why, if not
+ * NULL, is always filled in and tells more: its stage is the task's name, valid
+ * as long as the caller of leat_go() keeps the string. */
 int leat_group_wait(leat_group *group, struct leat_error *why);
 
 LEAT_END
