@@ -33,9 +33,11 @@ void sql_close(sqlite3 *db)
 /* NULL, said. */
 static sqlite3_stmt *prepare(sqlite3 *db, const char *format, va_list arguments)
 {
-    char *sql = sqlite3_vmprintf(format, arguments);
     sqlite3_stmt *statement = NULL;
 
+    if (!db)
+        return NULL;
+    char *sql = sqlite3_vmprintf(format, arguments);
     if (!sql)
         complain("no memory");
     else if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
@@ -44,21 +46,24 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *format, va_list arguments)
     return statement;
 }
 
+/* rc: of the last step. */
+static bool finish(sqlite3_stmt *statement, int rc)
+{
+    bool good = rc == SQLITE_DONE || rc == SQLITE_ROW ||
+                wrong(sqlite3_db_handle(statement));
+
+    sqlite3_finalize(statement);
+    return good;
+}
+
 bool sql_exec(sqlite3 *db, const char *format, ...)
 {
     va_list arguments;
 
-    if (!db)
-        return false;
     va_start(arguments, format);
     sqlite3_stmt *statement = prepare(db, format, arguments);
     va_end(arguments);
-    if (!statement)
-        return false;
-    int rc = sqlite3_step(statement);
-    bool good = rc == SQLITE_DONE || rc == SQLITE_ROW || wrong(db);
-    sqlite3_finalize(statement);
-    return good;
+    return statement && finish(statement, sqlite3_step(statement));
 }
 
 bool sql_number(sqlite3 *db, int64_t *number, const char *format, ...)
@@ -66,8 +71,6 @@ bool sql_number(sqlite3 *db, int64_t *number, const char *format, ...)
     va_list arguments;
 
     *number = 0;
-    if (!db)
-        return false;
     va_start(arguments, format);
     sqlite3_stmt *statement = prepare(db, format, arguments);
     va_end(arguments);
@@ -76,9 +79,7 @@ bool sql_number(sqlite3 *db, int64_t *number, const char *format, ...)
     int rc = sqlite3_step(statement);
     if (rc == SQLITE_ROW)
         *number = sqlite3_column_int64(statement, 0);
-    bool good = rc == SQLITE_DONE || rc == SQLITE_ROW || wrong(db);
-    sqlite3_finalize(statement);
-    return good;
+    return finish(statement, rc);
 }
 
 bool sql_words(sqlite3 *db, char *words, int size, const char *format, ...)
@@ -87,8 +88,6 @@ bool sql_words(sqlite3 *db, char *words, int size, const char *format, ...)
     int rc, len = 0;
 
     words[0] = '\0';
-    if (!db)
-        return false;
     va_start(arguments, format);
     sqlite3_stmt *statement = prepare(db, format, arguments);
     va_end(arguments);
@@ -97,9 +96,7 @@ bool sql_words(sqlite3 *db, char *words, int size, const char *format, ...)
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW && len < size - 1)
         len += snprintf(words + len, (size_t)(size - len), "%s%s",
                         len > 0 ? ", " : "", sqlite3_column_text(statement, 0));
-    bool good = rc == SQLITE_DONE || rc == SQLITE_ROW || wrong(db);
-    sqlite3_finalize(statement);
-    return good;
+    return finish(statement, rc);
 }
 
 bool sql_differences(sqlite3 *db, int64_t *rows, const char *table,
