@@ -18,7 +18,8 @@ struct leat_threshold {
 };
 
 struct leat_pipeline {
-    /* A source, then to the first without fn; the last is the sink. */
+    /* A source, then to the first without fn; the last is the sink, which must
+     * not be ordered. */
     struct leat_stage stages[LEAT_STAGES];
 
     /* A sink for failed items: its fn is given a const struct leat_item *. An

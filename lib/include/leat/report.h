@@ -16,7 +16,8 @@ enum {
 };
 
 /* Always: in == ok + skipped + failed + canceled + abandoned. A stage counts
- * what was given to its fn; the total counts every item once. */
+ * what was given to its fn, or failed before because begin did or item_timeout
+ * was over: that is an attempt, too. The total counts every item once. */
 struct leat_counts {
     uint64_t in, ok, skipped, failed, canceled, abandoned;
     uint64_t retried; /* attempts after the first */

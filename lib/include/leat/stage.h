@@ -46,7 +46,8 @@ struct leat_resource {
     int (*open)(leat_ctx *ctx, void *arg, void **state);
 
     /* Before a batch, with its first item in hand. LEAT_AGAIN: the resource is
-     * closed and a new one opened. Else the items of the batch fail. */
+     * closed and a new one opened. Else the items of the batch fail, and that
+     * counts as an attempt of each. */
     int (*begin)(leat_ctx *ctx, void *state);
 
     /* After a batch. status LEAT_OK: commit; if that fails with LEAT_AGAIN the
@@ -88,7 +89,9 @@ struct leat_stage {
     const struct leat_type *in, *out; /* must fit the neighbours'; copied */
     size_t capacity;                  /* of its input channel; 0: 64 */
     unsigned workers;                 /* 0: 1; most LEAT_WORKERS */
-    bool ordered;                     /* output in the order of the source */
+    bool ordered; /* output in the order of the source: with several workers
+                     there, that in which they finished the items. Refused on
+                     a sink, which has no output; of a source no matter */
     leat_children *child;             /* not built yet: must be NULL */
     leat_duration timeout;            /* of one attempt; 0: none of its own */
     struct leat_retry retry;
