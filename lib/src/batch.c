@@ -1,22 +1,12 @@
-/* batch.c - has the items in a worker's slots done.
- *
- * Without begin and end each item is on its own. With them the items of a batch
- * stand or fall together with the transaction, but their results are each their
- * own: an item that fails leaves the batch, the transaction is rolled back, and
- * what was fine is redone. A redo is no attempt and no event. If the commit
- * itself fails nobody knows whose fault it is: the batch is halved until the
- * item that cannot be committed stands alone.
- *
- * After a cancel nothing new is begun, but what was fine is still committed,
- * and redone before if it must be, under a context that lives until the grace
- * ends.
+/* batch.c - has the items in a worker's slots done, one by one: each stands
+ * on its own. Where the resource has begin or end: transact.c.
  * SPDX-License-Identifier: MIT */
-#include "run.h"
+#include "parts.h"
 #include <stdio.h>
 #include <string.h>
 
-static void judge(struct leat__worker *worker, struct leat__slot *slot,
-                  int status)
+void leat__judge(struct leat__worker *worker, struct leat__slot *slot,
+                 int status)
 {
     slot->error = status;
     switch (status) {
@@ -46,15 +36,6 @@ static void judge(struct leat__worker *worker, struct leat__slot *slot,
                                      : leat_strstatus(status));
 }
 
-/* Says which slot the monitor is to leave alone. */
-static inline void take_in_hand(struct leat__worker *worker, size_t i)
-{
-    atomic_store_explicit(&worker->seq, worker->slots[i].item->pub.seq,
-                          memory_order_relaxed);
-    WATCH_BEFORE(&worker->at);
-    atomic_store_explicit(&worker->at, i, memory_order_release);
-}
-
 /* When item_timeout is over. */
 static int64_t deadline_of(const struct leat__step *step,
                            const struct leat__block *item)
@@ -63,8 +44,7 @@ static int64_t deadline_of(const struct leat__step *step,
                ? leat__cold(step->run, item)->deadline : LEAT__NEVER;
 }
 
-/* Gives the item to fn. A redo is not counted. */
-static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
+void leat__do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
 {
     struct leat__step *step = worker->step;
     struct leat__slot *slot = &worker->slots[i];
@@ -80,7 +60,7 @@ static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
             worker->hand.message[0] = '\0';
             leat_fail(worker->ctx, 0, "older than %.3g s", /* item_timeout */
                       (double)worker->run->pub.item_timeout / (double)LEAT_S);
-            judge(worker, slot, LEAT_TIMEOUT);
+            leat__judge(worker, slot, LEAT_TIMEOUT);
             slot->verdict = LEAT__FAILED;
             slot->tries++;
             return;
@@ -88,7 +68,7 @@ static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
         slot->given = true;
         slot->tries++;
     }
-    take_in_hand(worker, i);
+    leat__take_in_hand(worker, i);
     if (out)
         memset(out, 0, type->size);
     status = leat__call(worker, ctx, &item->pub, deadline, in, out);
@@ -96,165 +76,11 @@ static void do_one(struct leat__worker *worker, size_t i, leat_ctx *ctx)
         leat__block_keep(step, item);
     else if (out)
         leat__block_undo(step, item);
-    judge(worker, slot, status);
+    leat__judge(worker, slot, status);
 }
 
-static bool is_fine(const struct leat__slot *slot)
-{
-    return slot->verdict == LEAT__DONE || slot->verdict == LEAT__SKIPPED ||
-           slot->verdict == LEAT__UNWANTED;
-}
-
-static void take_back(struct leat__worker *worker, struct leat__slot *slot)
-{
-    if (slot->verdict == LEAT__DONE && worker->step->stage.pub.out)
-        leat__block_revert(worker->step, slot->item);
-    slot->verdict = LEAT__TODO;
-}
-
-static size_t take_all_back(struct leat__worker *worker, size_t from, size_t to)
-{
-    size_t count = 0;
-
-    for (size_t i = from; i < to; i++)
-        if (is_fine(&worker->slots[i])) {
-            take_back(worker, &worker->slots[i]);
-            count++;
-        }
-    return count;
-}
-
-/* All that was fine, or is yet to do, fails with the same status. */
-static void fail_all(struct leat__worker *worker, size_t from, size_t to,
-                     int status)
-{
-    for (size_t i = from; i < to; i++) {
-        struct leat__slot *slot = &worker->slots[i];
-        if (is_fine(slot))
-            take_back(worker, slot);
-        if (slot->verdict != LEAT__TODO)
-            continue;
-        if (!slot->given)
-            slot->tries++;
-        slot->given = true;
-        judge(worker, slot, status);
-        if (slot->verdict != LEAT__CANCELED)
-            slot->verdict = LEAT__FAILED;
-    }
-}
-
-/* The context for what is begun now; *fresh: new items may be begun. */
-static leat_ctx *present_ctx(struct leat__worker *worker, bool *fresh)
-{
-    *fresh = leat__ctx_look(worker->ctx) == LEAT_OK;
-    return *fresh || !worker->detached ? worker->ctx : worker->detached;
-}
-
-static bool may_do(const struct leat__slot *slot, bool fresh)
-{
-    return slot->verdict == LEAT__TODO && (fresh || slot->given);
-}
-
-static size_t count_todo(struct leat__worker *worker, size_t from, size_t to,
-                         bool fresh)
-{
-    size_t count = 0;
-
-    for (size_t i = from; i < to; i++)
-        count += may_do(&worker->slots[i], fresh);
-    return count;
-}
-
-/* Does what is to do until one fails (its status) or nothing is left. */
-static int do_items(struct leat__worker *worker, size_t from, size_t to,
-                    leat_ctx *ctx, bool fresh)
-{
-    for (size_t i = from; i < to; i++) {
-        struct leat__slot *slot = &worker->slots[i];
-        if (!may_do(slot, fresh && leat__ctx_status(worker->ctx) == LEAT_OK))
-            continue;
-        do_one(worker, i, ctx);
-        if (!is_fine(slot))
-            return slot->error;
-        if (slot->verdict == LEAT__UNWANTED)
-            break; /* the rest is left to do: unwanted, too */
-    }
-    return LEAT_OK;
-}
-
-static bool was_closed(struct leat__worker *worker, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i++)
-        if (worker->slots[i].verdict == LEAT__UNWANTED)
-            return true;
-    return false;
-}
-
-/* One transaction after the other, until each item of from..to has its verdict.
- * Halving makes it call itself: at most log2(batch) deep. */
-static void transact(struct leat__worker *worker, size_t from, size_t to)
-{
-    const struct leat_retry *retry = &worker->step->stage.pub.retry;
-    unsigned tries = 0;
-    leat_ctx *ctx;
-    bool fresh;
-
-    for (;;) {
-        size_t done;
-        int status;
-
-        ctx = present_ctx(worker, &fresh);
-        if (count_todo(worker, from, to, fresh) == 0 ||
-            leat__ctx_look(ctx) != LEAT_OK)
-            return;
-        for (size_t i = to; i-- > from;)
-            if (may_do(&worker->slots[i], fresh))
-                take_in_hand(worker, i); /* the first one, in the end */
-        if ((status = leat__begin(worker, ctx)) != LEAT_OK) {
-            fail_all(worker, from, to, status);
-            return;
-        }
-        status = do_items(worker, from, to, ctx, fresh);
-        ctx = present_ctx(worker, &fresh);
-        if (status != LEAT_OK) {
-            leat__end(worker, ctx, status);
-            take_all_back(worker, from, to);
-            continue;
-        }
-        if ((status = leat__end(worker, ctx, LEAT_OK)) == LEAT_OK) {
-            if (was_closed(worker, from, to))
-                return;
-            continue; /* nothing is left to do, as a rule */
-        }
-        if (status == LEAT_CANCELED) /* it was in hand, though it may be saved */
-            leat__note(worker, leat__ctx_status(worker->ctx));
-        if (status == LEAT_CANCELED) { /* the commit was cut short: once more, */
-            take_all_back(worker, from, to); /* within the grace */
-            continue;
-        }
-        if (status == LEAT_AGAIN && ++tries < retry->attempts) {
-            take_all_back(worker, from, to);
-            leat_sleep(ctx, leat__backoff(worker, worker->index, tries));
-            continue;
-        }
-        done = 0;
-        for (size_t i = from; i < to; i++)
-            done += is_fine(&worker->slots[i]);
-        if (status == LEAT_AGAIN || status == LEAT_FATAL || done <= 1) {
-            for (size_t i = from; i < to; i++)
-                if (is_fine(&worker->slots[i]))
-                    fail_all(worker, i, i + 1, status);
-            continue;
-        }
-        take_all_back(worker, from, to);
-        transact(worker, from, from + (to - from) / 2);
-        transact(worker, from + (to - from) / 2, to);
-        return;
-    }
-}
-
-/* The same as do_one() over all of them, for a stage that has no timeout and no
- * resource: nothing is looked up twice on the way of a good item. */
+/* The same as leat__do_one() over all of them, for a stage that has no timeout
+ * and no resource: nothing is looked up twice on the way of a good item. */
 static void do_plain(struct leat__worker *worker)
 {
     const struct leat__step *step = worker->step;
@@ -274,7 +100,7 @@ static void do_plain(struct leat__worker *worker)
             break;
         slot->given = true;
         slot->tries++;
-        take_in_hand(worker, i);
+        leat__take_in_hand(worker, i);
         leat__hand_take(&worker->hand, &item->pub);
         if (out)
             memset(out, 0, size);
@@ -288,7 +114,7 @@ static void do_plain(struct leat__worker *worker)
         }
         if (out)
             leat__block_undo(worker->step, item);
-        judge(worker, slot, leat__read(worker, ctx, ctx, status));
+        leat__judge(worker, slot, leat__read(worker, ctx, ctx, status));
         if (slot->verdict == LEAT__UNWANTED)
             break;
     }
@@ -298,7 +124,7 @@ static void do_plain(struct leat__worker *worker)
 void leat__do_batch(struct leat__worker *worker)
 {
     if (worker->tx) {
-        transact(worker, 0, worker->count);
+        leat__transact(worker, 0, worker->count);
         return;
     }
     if (!worker->step->stage.pub.resource && !worker->attempt &&
@@ -312,7 +138,7 @@ void leat__do_batch(struct leat__worker *worker)
             return;
         if (slot->verdict != LEAT__TODO)
             continue;
-        do_one(worker, i, worker->ctx);
+        leat__do_one(worker, i, worker->ctx);
         if (slot->verdict == LEAT__UNWANTED)
             return;
     }

@@ -9,7 +9,7 @@
  * the worker takes `call` before and after fn: so it comes only while fn runs.
  * That is the one function of the user's that is called under a lock.
  * SPDX-License-Identifier: MIT */
-#include "run.h"
+#include "parts.h"
 #include <stdio.h>
 
 static const struct leat_resource *resource_of(const struct leat__worker *w)

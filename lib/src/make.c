@@ -1,7 +1,7 @@
 /* make.c - what a run is made of, and its end.
  * SPDX-License-Identifier: MIT */
 #include "mem.h"
-#include "run.h"
+#include "parts.h"
 
 /* As of flow's items, so that a trace knows them, but nobody owns one. */
 static struct leat_type type_of_blocks(void)

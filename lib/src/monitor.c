@@ -13,7 +13,7 @@
  * Order of locks: a context tree's before a group's; a worker's `call` before a
  * tree's. Nothing is called with the group's held.
  * SPDX-License-Identifier: MIT */
-#include "run.h"
+#include "parts.h"
 #include <stdio.h>
 
 #define AGAIN (20 * LEAT_MS) /* between two interrupts of the same call */

@@ -13,7 +13,7 @@
  * at a cancel, some never come; then the gaps are passed over at the end.
  * SPDX-License-Identifier: MIT */
 #include "mem.h"
-#include "run.h"
+#include "parts.h"
 #include <assert.h>
 
 struct leat__order {

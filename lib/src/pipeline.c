@@ -6,7 +6,7 @@
  * settled, the errors sink gets its last items and ends; then the account must
  * add up. See run.h for the parts.
  * SPDX-License-Identifier: MIT */
-#include "run.h"
+#include "parts.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -88,15 +88,6 @@ void leat__waiter_finish(struct leat__wait *wait, int status, bool parked,
     }
 }
 
-void leat__waiters_tell(struct leat__wait *list)
-{
-    while (list) {
-        struct leat__sleeper *who = list->who;
-        list = list->next; /* first: then it may be gone */
-        leat__sleeper_tell(who);
-    }
-}
-
 /* To waiting receivers first: then the ring is empty, as they would have taken
  * what is inside. */
 size_t leat__put_locked(leat_chan *ch, const char *items, size_t n,

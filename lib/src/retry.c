@@ -6,7 +6,7 @@
  * budget is a token bucket as in the AWS SDKs and Finagle: while a stage works
  * it refills, and in an outage it is soon empty.
  * SPDX-License-Identifier: MIT */
-#include "run.h"
+#include "parts.h"
 
 enum { BUCKET = 100 };
 

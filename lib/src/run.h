@@ -4,9 +4,12 @@
  *   check.c      what is wrong with a pipeline
  *   make.c       what a run is made of, and its end
  *   source.c     the worker of the first stage: makes items
- *   worker.c     the worker of any other stage: takes a few items, has them
- *                done, passes them on
- *   batch.c      has a few items done: one by one, or between begin and end
+ *   worker.c     the worker of any other stage, turn by turn:
+ *   take.c       it takes a few items
+ *   batch.c      has them done, one by one
+ *   transact.c   or between begin and end
+ *   conclude.c   draws the conclusions from what became of them
+ *   pass.c       passes them on, or gives them up
  *   call.c       calls the user's functions: fn, and those of the resource
  *   retry.c      when a failed attempt is worth another one
  *   order.c      puts items back into the order of the source
@@ -14,6 +17,10 @@
  *   monitor.c    watches the time: drain, cancel, interrupt, abandon, tick
  *   block.[hc]   the items
  *   account.c    counts, events, troubles; whether it all adds up
+ *   rest.c       settles what stuck workers leave behind
+ *
+ * Here: the data, the account, and making a run; parts.h has what the parts ask
+ * of each other.
  *
  * A step is a stage of the run with what it needs: its input channel, its
  * workers. The sink of failed items is a step, too, but its workers are a group
@@ -99,7 +106,8 @@ struct leat__worker {
     struct leat__step *step;
     unsigned index;
     leat_ctx *ctx;      /* its task's */
-    leat_ctx *attempt;  /* under ctx, armed for each attempt; NULL: no timeouts */
+    leat_ctx *attempt;  /* under ctx, armed for each attempt; NULL: no
+                           timeouts */
     leat_ctx *pause;    /* under ctx: for waits shorter than the run; a source:
                            what its fn gets, ended by a drain. Set and unset
                            under `call` */
@@ -228,7 +236,13 @@ static inline void leat__tell(struct leat__run *run, enum leat_event_kind kind,
 }
 void leat__sum(struct leat__run *run); /* into the report; telling held */
 bool leat__adds_up(const struct leat_counts *counts);
-bool leat__find_lost(struct leat__run *run); /* tells each; true: something is */
+/* Tells each; true: something is. */
+bool leat__find_lost(struct leat__run *run);
+leat__counter *leat__counter_of(struct leat__counts *counts,
+                                enum leat__verdict verdict);
+bool leat__is_alive(struct leat__run *run, struct leat__block *item);
+
+/* rest.c */
 /* What an abandoned worker had: in hand, behind it, before it. */
 void leat__settle_stuck(struct leat__worker *worker);
 /* What is left in the channels of a run whose workers have gone. */
@@ -252,95 +266,5 @@ static inline struct leat__block *leat__nth_block(const struct leat__run *run,
 {
     return (struct leat__block *)(void *)(run->blocks + i * run->block_size);
 }
-
-/* pipeline.c. Ends the run before its time; the first reason stays. */
-void leat__stop(struct leat__run *run, int status, const char *stage,
-                const char *message);
-
-/* source.c, worker.c: the bodies of tasks. arg: a struct leat__worker. */
-int leat__source(leat_ctx *ctx, void *arg);
-int leat__work(leat_ctx *ctx, void *arg);
-
-/* worker.c */
-bool leat__worker_start(struct leat__worker *worker, leat_ctx *ctx);
-void leat__worker_end(struct leat__worker *worker);
-/* One of its workers has ended, or never was. worker NULL: that. */
-void leat__step_leave(struct leat__step *step, struct leat__worker *worker);
-void leat__unwanted(struct leat__step *step);
-/* A failed item to the sink of failed items, or settled. */
-void leat__fail_out(struct leat__run *run, struct leat__worker *by,
-                    struct leat__block *item);
-
-/* monitor.c: tells what it has in hand, unless that was told before. */
-void leat__note(struct leat__worker *worker, int status);
-
-/* False: it was abandoned meanwhile, and must touch nothing but its own. */
-static inline void leat__go_inside(struct leat__worker *worker)
-{
-    WATCH_BEFORE(worker);
-    atomic_store_explicit(&worker->where, LEAT__INSIDE, memory_order_release);
-}
-static inline bool leat__come_outside(struct leat__worker *worker)
-{
-    int was = LEAT__INSIDE;
-    return atomic_compare_exchange_strong_explicit(
-        &worker->where, &was, LEAT__OUTSIDE, memory_order_acq_rel,
-        memory_order_acquire);
-}
-
-/* batch.c: gives every slot that is LEAT__TODO its verdict. Those that are
- * LEAT__TODO still were not begun because the run has ended. */
-void leat__do_batch(struct leat__worker *worker);
-
-/* call.c: how a status that is not LEAT_OK is to be read: fn had attempt, which
- * is ctx or armed under it. */
-int leat__read(struct leat__worker *worker, leat_ctx *ctx, leat_ctx *attempt,
-               int status);
-
-/* call.c: one call of fn under ctx with the stage's timeout, at most until
- * deadline. The status as leat reads it: LEAT_CANCELED when ctx has ended,
- * LEAT_TIMEOUT after its own deadline. */
-int leat__call(struct leat__worker *worker, leat_ctx *ctx,
-               const struct leat_item *item, int64_t deadline, const void *in,
-               void *out);
-int leat__open(struct leat__worker *worker); /* LEAT_OK, or the run is stopped */
-void leat__close(struct leat__worker *worker);
-int leat__begin(struct leat__worker *worker, leat_ctx *ctx);
-int leat__end(struct leat__worker *worker, leat_ctx *ctx, int status);
-
-/* retry.c */
-bool leat__worth_retry(struct leat__worker *worker, struct leat__slot *slot);
-int64_t leat__backoff(const struct leat__worker *worker, uint64_t seq,
-                      unsigned tries);
-void leat__budget_init(struct leat__step *step);
-
-/* order.c */
-struct leat__order *leat__order_new(const struct leat__run *run);
-void leat__order_free(struct leat__order *order);
-/* Puts items in; then whatever is next in order is passed on, by this worker
- * or by the one that is at it. */
-void leat__order_put(struct leat__worker *worker, struct leat__block **items,
-                     size_t count);
-void leat__order_flush(struct leat__worker *worker); /* at the end: gaps, too */
-/* What an abandoned end leaves behind, one by one; NULL: none. */
-struct leat__block *leat__order_take(struct leat__order *order);
-
-/* worker.c: what the ordered and the plain way out share. */
-void leat__pass_on(struct leat__worker *worker, struct leat__block **items,
-                   size_t count);
-
-/* threshold.c */
-struct leat__threshold *leat__threshold_new(const struct leat_threshold *limit);
-void leat__threshold_free(struct leat__threshold *threshold);
-void leat__threshold_count(struct leat__run *run, bool failed,
-                           const char *stage);
-
-/* monitor.c */
-/* Watches until every task of the group has ended, or the grace is over. */
-void leat__monitor(struct leat__run *run, leat_group *group);
-/* An attempt may run until then: look again by that time. */
-void leat__monitor_tell(struct leat__run *run, int64_t until);
-/* Leaves the group's stuck workers behind. */
-void leat__monitor_abandon(struct leat__run *run, leat_group *group);
 
 #endif

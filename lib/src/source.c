@@ -9,7 +9,7 @@
  * A drain ends `pause`, the context that fn gets; what has been made by then is
  * sent still.
  * SPDX-License-Identifier: MIT */
-#include "run.h"
+#include "parts.h"
 #include <string.h>
 
 static void give_identity(struct leat__worker *worker, struct leat__block *item)

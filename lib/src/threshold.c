@@ -4,7 +4,7 @@
  * them are set.
  * SPDX-License-Identifier: MIT */
 #include "mem.h"
-#include "run.h"
+#include "parts.h"
 #include <stdio.h>
 
 struct leat__threshold {

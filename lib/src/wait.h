@@ -98,7 +98,14 @@ size_t leat__take_locked(leat_chan *ch, char *items, size_t n,
                          struct leat__wait **told);
 
 /* Without the locks: wakes them. */
-void leat__waiters_tell(struct leat__wait *told);
+static inline void leat__waiters_tell(struct leat__wait *told)
+{
+    while (told) {
+        struct leat__sleeper *who = told->who;
+        told = told->next; /* first: then it may be gone */
+        leat__sleeper_tell(who);
+    }
+}
 
 /* leat_try_send() or leat_try_recv() for checked arguments, untraced. */
 int leat__try_move(leat_chan *ch, enum leat__side side, void *item);
