@@ -4,6 +4,7 @@
 #ifndef LEAT_HARNESS_H
 #define LEAT_HARNESS_H
 
+#include <leat/audit.h>
 #include <leat/scope.h>
 #include <leat/watchdog.h>
 

@@ -16,9 +16,8 @@
  *   memory                 bytes the C library's allocator has handed out, by
  *                          mallinfo2(); unknown under another allocator (a
  *                          sanitizer's, Valgrind's: they tell it better).
- *                          What the system keeps for the next thread or stream
- *                          is part of it, so a growth below `heap` bytes is
- *                          not judged
+ *                          What the system keeps for the next thread is part of
+ *                          it, so a growth below `heap` bytes is not judged
  * Unknown is never success: it is written into the report as such.
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT_SCOPE_H
@@ -37,7 +36,7 @@ struct leat_scope_options {
     void *arg;
     leat_duration patience; /* for threads that are on their way out; 0: 2 s.
                                Spent only where something is left */
-    size_t heap;            /* bytes of growth that are not judged; 0: 16 KiB */
+    size_t heap;            /* bytes of growth that are not judged; 0: 64 KiB */
 };
 
 enum { LEAT_SCOPE_UNKNOWN = -1 };
