@@ -55,8 +55,7 @@ HEADER.faults = stdlib.h
 REQUIRES.error_file = jansson
 REQUIRES.sqlite = sqlite3
 
-WRAP = $(foreach f,malloc calloc realloc aligned_alloc strdup strndup \
-  pthread_create,-Wl,--wrap=$(f))
+WRAP = $(shell sed 's/^/-Wl,--wrap=/' faults/libc/wrap)
 
 # --- no need to change anything below
 

@@ -116,6 +116,7 @@ static bool is_seen(void)
         VALGRIND_DISABLE_ERROR_REPORTING;
         VALGRIND_DO_QUICK_LEAK_CHECK;
         VALGRIND_COUNT_LEAKS(lost, maybe, held, kept);
+        VALGRIND_ENABLE_ERROR_REPORTING;
         /* Under another tool there is nobody to ask. */
         return lost + maybe + held + kept == 0 || lost >= (ROUNDS - 1) * BYTES;
     }

@@ -1,9 +1,5 @@
 /* torture.h - lets the n-th allocation, or the n-th thread start, fail.
  *
- * The test program is linked with --wrap for malloc and its kin and for
- * pthread_create: only calls from our own objects are counted, so neither libc
- * nor the test runner is in the way.
- *
  *   for (unsigned long n = 1;; n++) {
  *       torture_arm(TORTURE_ALLOC, n);
  *       ... the scenario: success, or an honest failure; no leak, no hang ...
@@ -15,11 +11,27 @@
 #ifndef SUPPORT_TORTURE_H
 #define SUPPORT_TORTURE_H
 
-#include <stdbool.h>
+#include <leat/fault_libc.h>
 
-enum torture_kind { TORTURE_ALLOC, TORTURE_THREAD };
+enum torture_kind {
+    TORTURE_ALLOC = LEAT_LIBC_MEMORY,
+    TORTURE_THREAD = LEAT_LIBC_THREAD
+};
 
-void torture_arm(enum torture_kind kind, unsigned long n); /* from 1 */
-bool torture_disarm(void); /* whether the n-th point was reached */
+static inline void torture_arm(enum torture_kind kind, unsigned long n)
+{
+    leat_fault_libc_end(NULL);
+    leat_fault_libc_begin(
+        &(struct leat_fault_libc){.calls = (unsigned)kind, .nth = n});
+}
+
+/* Whether the n-th point was reached. */
+static inline bool torture_disarm(void)
+{
+    struct leat_fault_libc_report report;
+
+    leat_fault_libc_end(&report);
+    return report.hits > 0;
+}
 
 #endif
