@@ -27,7 +27,7 @@ struct move {
 
 static char *rest(const struct move *m)
 {
-    return m->items + m->moved * m->ch->size;
+    return leat__nth(m->ch, m->items, m->moved);
 }
 
 static bool may(const struct move *m)

@@ -99,12 +99,12 @@ size_t leat__put_locked(leat_chan *ch, const char *items, size_t n,
 
     while (moved < n && (wait = leat__waiter_claim(ch, LEAT__RECV, &parked))) {
         wait->moved = leat__min(wait->count, n - moved);
-        leat__copy(ch, wait->items, items + moved * ch->size, wait->moved);
+        leat__copy(ch, wait->items, leat__nth(ch, items, moved), wait->moved);
         moved += wait->moved;
         leat__waiter_finish(wait, LEAT_OK, parked, told);
     }
     if (moved < n && ch->capacity)
-        moved += leat__ring_put(ch, items + moved * ch->size, n - moved);
+        moved += leat__ring_put(ch, leat__nth(ch, items, moved), n - moved);
     return moved;
 }
 
@@ -131,14 +131,14 @@ size_t leat__take_locked(leat_chan *ch, char *items, size_t n,
             if (!claimed) /* it has given up */
                 continue;
         }
-        leat__copy(ch, items + moved * ch->size,
-             wait->items + wait->moved * ch->size, k);
+        leat__copy(ch, leat__nth(ch, items, moved),
+                   leat__nth(ch, wait->items, wait->moved), k);
         moved += k;
         wait->moved += k;
         left -= k;
         if (left > 0)
             wait->moved += leat__ring_put(
-                ch, wait->items + wait->moved * ch->size, left);
+                ch, leat__nth(ch, wait->items, wait->moved), left);
         if (!whole)
             break;
         leat__waiter_finish(wait, LEAT_OK, parked, told);

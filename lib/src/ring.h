@@ -24,6 +24,14 @@ static inline size_t leat__min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Where the n-th of the items is. Mere signals (size 0) may have no address, and
+ * nothing may be added to that. */
+LEAT__INLINE void *leat__nth(const leat_chan *ch, const void *items, size_t n)
+{
+    char *first = (char *)(uintptr_t)items;
+    return ch->size > 0 ? first + n * ch->size : first;
+}
+
 static inline void leat__copy(const leat_chan *ch, void *to, const void *from,
                               size_t n)
 {
@@ -60,7 +68,7 @@ LEAT__INLINE size_t leat__ring_put(leat_chan *ch, const char *from,
     first = (uint32_t)leat__min(n, ch->capacity - end->slot);
     leat__copy(ch, ch->ring + end->slot * ch->size, from, first);
     if (first < n)
-        leat__copy(ch, ch->ring, from + first * ch->size, n - first);
+        leat__copy(ch, ch->ring, leat__nth(ch, from, first), n - first);
     leat__step_on(ch, end, pos, n);
     return n;
 }
@@ -85,7 +93,7 @@ LEAT__INLINE size_t leat__ring_take(leat_chan *ch, char *to, size_t most,
     first = (uint32_t)leat__min(n, ch->capacity - end->slot);
     leat__copy(ch, to, ch->ring + end->slot * ch->size, first);
     if (first < n)
-        leat__copy(ch, to + first * ch->size, ch->ring, n - first);
+        leat__copy(ch, leat__nth(ch, to, first), ch->ring, n - first);
     leat__step_on(ch, end, pos, n);
     return n;
 }
