@@ -64,15 +64,15 @@ static int run(const char *text)
 
 int main(int argc, char **argv)
 {
-    static char *all[] = {"error:off", "error:every=4", "flaky@2..6:attempts=1",
-                          "slow:2ms+-1ms", "hang@3", "stubborn@3:20ms"};
-    char **texts = argc > 1 ? argv + 1 : all;
+    static const char *const all[] = {
+        "error:off",     "error:every=4", "flaky@2..6:attempts=1",
+        "slow:2ms+-1ms", "hang@3",        "stubborn@3:20ms"};
     int count = argc > 1 ? argc - 1 : (int)(sizeof all / sizeof *all);
     int bad = 0;
 
     warm_up();
     for (int i = 0; i < count; i++)
-        bad += run(texts[i]);
+        bad += run(argc > 1 ? argv[i + 1] : all[i]);
     printf("%d of %d bad\n", bad, count);
     return bad != 0;
 }
