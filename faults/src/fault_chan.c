@@ -1,35 +1,8 @@
-/* fault_chan.c - a fault round a channel.
- *
- * One task receives from in and sends to out. What it has received is its own
- * until it has sent or dropped it: one buffer for the item in hand, one for a
- * duplicate, and a row of those that are held back.
- *
- * An item of leat/flow.h is a pointer. Two of it come from a tee, which gives
- * out two that share their values: the task receives both, in step, sends the
- * first, and sends or frees the second.
+/* fault_chan.c - a fault round a channel: what it needs is made, or refused.
  * SPDX-License-Identifier: MIT */
-#include "fault_parts.h"
+#include "fault_pipe.h"
 #include <leat/flow.h>
 #include <stdlib.h>
-#include <string.h>
-
-struct held {
-    size_t left; /* so many more must come before it goes */
-    unsigned char *item;
-};
-
-struct pipe {
-    struct leat_fault *fault;
-    struct leat_type type;
-    bool of_flow;
-    leat_chan *in, *second, *out; /* second: the tee's other output */
-    bool unwanted;                /* who receives from out wants no more */
-    unsigned char *item, *copy;   /* one item each */
-    size_t window, held_count;
-    struct held *held;    /* window + 1: one comes before another goes */
-    unsigned char *bytes; /* of the held ones */
-    uint64_t number;
-};
 
 static void drop_item(void *at)
 {
@@ -43,237 +16,10 @@ static const struct leat_type item_type = {
     .drop = drop_item,
 };
 
-static void drop(const struct pipe *pipe, void *item)
+static struct leat__fault_pipe *pipe_new(struct leat_fault *fault,
+                                         const struct leat_type *type)
 {
-    if (pipe->type.drop)
-        pipe->type.drop(item);
-}
-
-/* The item in hand, of a flow. */
-static const struct leat_item *item_of(const struct pipe *pipe)
-{
-    struct leat_item *item;
-
-    memcpy(&item, pipe->item, sizeof item);
-    return item;
-}
-
-/* Sends it, or drops it. */
-static int pass(leat_ctx *ctx, struct pipe *pipe, void *item)
-{
-    int status = leat_send(ctx, pipe->out, item);
-
-    if (status != LEAT_OK)
-        drop(pipe, item);
-    pipe->unwanted = pipe->unwanted || status == LEAT_CLOSED;
-    return status;
-}
-
-/* --- reorder --- */
-
-static void hold(struct pipe *pipe)
-{
-    uint64_t die = leat__fault_die(pipe->fault, pipe->number, LEAT__PLACE);
-    struct held *held = &pipe->held[pipe->held_count++];
-
-    held->left = 1 + (size_t)(die % pipe->window);
-    memcpy(held->item, pipe->item, pipe->type.size);
-}
-
-/* Takes the i-th off the row; its bytes stay good until the next hold(). */
-static unsigned char *let_go(struct pipe *pipe, size_t i)
-{
-    struct held gone = pipe->held[i];
-
-    pipe->held_count--;
-    memmove(&pipe->held[i], &pipe->held[i + 1],
-            (pipe->held_count - i) * sizeof gone);
-    pipe->held[pipe->held_count] = gone;
-    return gone.item;
-}
-
-/* One more has come: those whose time it is go. */
-static int count_down(leat_ctx *ctx, struct pipe *pipe, size_t count)
-{
-    int status = LEAT_OK;
-
-    for (size_t i = 0; i < count && status == LEAT_OK;)
-        if (--pipe->held[i].left == 0) {
-            status = pass(ctx, pipe, let_go(pipe, i));
-            count--;
-        } else {
-            i++;
-        }
-    return status;
-}
-
-static int reorder(leat_ctx *ctx, struct pipe *pipe, bool due)
-{
-    size_t before = pipe->held_count;
-    int status = LEAT_OK;
-
-    if (due)
-        hold(pipe);
-    else
-        status = pass(ctx, pipe, pipe->item);
-    return status == LEAT_OK ? count_down(ctx, pipe, before) : status;
-}
-
-/* --- the other kinds --- */
-
-static int duplicate(leat_ctx *ctx, struct pipe *pipe, bool due)
-{
-    int status = LEAT_OK;
-
-    if (due && pipe->type.drop && !pipe->of_flow)
-        status = leat__fault_copy(&pipe->type, pipe->item, pipe->copy);
-    else if (due && !pipe->of_flow)
-        memcpy(pipe->copy, pipe->item, pipe->type.size);
-    else if (!due && pipe->second)
-        drop(pipe, pipe->copy);
-    if (status != LEAT_OK) {
-        drop(pipe, pipe->item);
-        return status;
-    }
-    status = pass(ctx, pipe, pipe->item);
-    if (due && status == LEAT_OK)
-        return pass(ctx, pipe, pipe->copy);
-    if (due)
-        drop(pipe, pipe->copy);
-    return status;
-}
-
-static int corrupt(leat_ctx *ctx, struct pipe *pipe, uint64_t key, bool due)
-{
-    uint64_t die = leat__fault_die(pipe->fault, key, LEAT__PLACE);
-    int status = LEAT_OK;
-
-    if (due && pipe->of_flow)
-        status = leat__fault_corrupt(pipe->fault, item_of(pipe)->type,
-                                     (void *)(uintptr_t)item_of(pipe)->value,
-                                     die);
-    else if (due)
-        status = leat__fault_corrupt(pipe->fault, &pipe->type, pipe->item, die);
-    if (status == LEAT_OK)
-        return pass(ctx, pipe, pipe->item);
-    drop(pipe, pipe->item);
-    return status;
-}
-
-static int misbehave(leat_ctx *ctx, struct pipe *pipe, uint64_t key)
-{
-    int status;
-
-    switch (pipe->fault->kind) {
-    case LEAT_FAULT_REORDER:
-        return reorder(ctx, pipe, leat__fault_turn(pipe->fault, &key));
-    case LEAT_FAULT_DUPLICATE:
-        return duplicate(ctx, pipe, leat__fault_turn(pipe->fault, &key));
-    case LEAT_FAULT_CORRUPT:
-        return corrupt(ctx, pipe, key, leat__fault_turn(pipe->fault, &key));
-    default:
-        status = leat_fault_hit_(ctx, pipe->fault, key);
-        if (status == LEAT_OK)
-            return pass(ctx, pipe, pipe->item);
-        drop(pipe, pipe->item);
-        return status == LEAT_SKIP ? LEAT_OK : status;
-    }
-}
-
-/* The item in hand as it is. */
-static int untouched(leat_ctx *ctx, struct pipe *pipe)
-{
-    size_t before = pipe->held_count;
-    int status = pass(ctx, pipe, pipe->item);
-
-    if (pipe->second)
-        drop(pipe, pipe->copy);
-    return status == LEAT_OK ? count_down(ctx, pipe, before) : status;
-}
-
-/* --- the task --- */
-
-static int one(leat_ctx *ctx, struct pipe *pipe)
-{
-    const struct leat_fault *fault = pipe->fault;
-    uint64_t key = pipe->number;
-    bool touch = !leat__fault_get(fault->off) &&
-                 fault->kind != LEAT_FAULT_NEVER_CLOSE;
-    int status = leat_recv(ctx, pipe->in, pipe->item);
-
-    if (status != LEAT_OK)
-        return status;
-    if (pipe->second &&
-        (status = leat_recv(ctx, pipe->second, pipe->copy)) != LEAT_OK) {
-        drop(pipe, pipe->item);
-        return status;
-    }
-    if (pipe->of_flow) {
-        key = item_of(pipe)->seq;
-        touch = touch && !item_of(pipe)->error;
-    }
-    status = touch ? misbehave(ctx, pipe, key) : untouched(ctx, pipe);
-    pipe->number++;
-    return status;
-}
-
-/* in is closed and empty, or it is as if it were. */
-static int finish(leat_ctx *ctx, struct pipe *pipe)
-{
-    uint64_t end = pipe->number;
-    int status = LEAT_OK;
-
-    while (pipe->held_count && status == LEAT_OK)
-        status = pass(ctx, pipe, let_go(pipe, 0));
-    if (status == LEAT_OK && pipe->fault->kind == LEAT_FAULT_NEVER_CLOSE &&
-        !pipe->unwanted && !leat__fault_get(pipe->fault->off) &&
-        leat__fault_turn(pipe->fault, &end))
-        status = leat__fault_sleep(ctx, pipe->fault, LEAT__FOREVER);
-    return status;
-}
-
-/* What nobody will get is dropped, and the sender learns of the end. */
-static void want_no_more(struct pipe *pipe, leat_chan *in)
-{
-    leat_close(in);
-    while (in && leat_try_recv(in, pipe->item) == LEAT_OK)
-        drop(pipe, pipe->item);
-}
-
-static void pipe_free(struct pipe *pipe)
-{
-    free(pipe->held);
-    free(pipe->bytes);
-    free(pipe->item);
-    free(pipe->copy);
-    free(pipe);
-}
-
-static int run(leat_ctx *ctx, void *arg)
-{
-    struct pipe *pipe = arg;
-    int status;
-
-    do
-        status = one(ctx, pipe);
-    while (status == LEAT_OK);
-    if (status == LEAT_CLOSED)
-        status = finish(ctx, pipe);
-    while (pipe->held_count)
-        drop(pipe, let_go(pipe, 0));
-    leat_close(pipe->out);
-    want_no_more(pipe, pipe->in);
-    want_no_more(pipe, pipe->second);
-    pipe_free(pipe);
-    return status == LEAT_CLOSED ? LEAT_OK : status; /* nobody wants more */
-}
-
-/* --- making it --- */
-
-static struct pipe *pipe_new(struct leat_fault *fault,
-                             const struct leat_type *type)
-{
-    struct pipe *pipe = calloc(1, sizeof *pipe);
+    struct leat__fault_pipe *pipe = calloc(1, sizeof *pipe);
     size_t size = type->size > 0 ? type->size : 1, room;
 
     if (!pipe)
@@ -288,7 +34,7 @@ static struct pipe *pipe_new(struct leat_fault *fault,
     pipe->held = calloc(room, sizeof *pipe->held);
     pipe->bytes = calloc(room, size);
     if (!pipe->item || !pipe->copy || !pipe->held || !pipe->bytes) {
-        pipe_free(pipe);
+        leat__fault_pipe_free(pipe);
         return NULL;
     }
     for (size_t i = 0; i < room; i++)
@@ -324,7 +70,8 @@ static leat_chan *give_up(leat_group *group, const char *name, int status)
 }
 
 /* What it receives from: in, or both ends of a tee. */
-static int connect(leat_group *group, struct pipe *pipe, leat_chan *in)
+static int connect(leat_group *group, struct leat__fault_pipe *pipe,
+                   leat_chan *in)
 {
     leat_chan *both[2];
     int status;
@@ -343,7 +90,7 @@ leat_chan *leat_fault_chan(leat_group *group, leat_chan *in,
                            const struct leat_type *type,
                            struct leat_fault *fault)
 {
-    struct pipe *pipe;
+    struct leat__fault_pipe *pipe;
     const char *name;
     leat_chan *out;
 
@@ -356,13 +103,13 @@ leat_chan *leat_fault_chan(leat_group *group, leat_chan *in,
     if (!(pipe = pipe_new(fault, type)))
         return give_up(group, name, LEAT_NOMEM);
     if (!(out = pipe->out = leat_chan_new(name, type, 0))) {
-        pipe_free(pipe);
+        leat__fault_pipe_free(pipe);
         return give_up(group, name, LEAT_NOMEM);
     }
     if (connect(group, pipe, in) == LEAT_OK &&
-        leat_go(group, name, run, pipe) == LEAT_OK)
+        leat_go(group, name, leat__fault_pipe_run, pipe) == LEAT_OK)
         return out;
     leat_chan_free(out);
-    pipe_free(pipe);
+    leat__fault_pipe_free(pipe);
     return NULL;
 }
