@@ -4,7 +4,7 @@
 # is installed. A package that is not there is a failure.
 build=$1; shift
 make=${MAKE:-make} CC=${CC:-cc} tree=$(pwd)
-[ $# -gt 0 ] || set -- $(cd faults/examples && ls -d */ | tr -d /)
+[ $# -gt 0 ] || for folder in faults/examples/*/; do set -- "$@" "$(basename "$folder")"; done
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 $make --no-print-directory BUILD="$build" DESTDIR= PREFIX="$work/installed" install >"$work/log" 2>&1 ||

@@ -4,8 +4,8 @@
 #include <leat/fault.h> /* 1 */
 #include <stdio.h>
 
-static leat_ctx *ctx; /* 2 */
-static struct leat_fault hang = {.kind = LEAT_FAULT_HANG, .from = 3, .until = 4}; /* 3 */
+static leat_ctx *ctx;                                          /* 2 */
+static struct leat_fault hang = {LEAT_FAULT_HANG, .every = 3}; /* 3 */
 
 static int save(unsigned record)
 {
