@@ -74,6 +74,20 @@ static pid_t spawn(char **command, int to)
     return child;
 }
 
+/* The file of a module. Of the program itself dladdr() only knows how it was
+ * called, and a runner may call it anything. */
+static void name_file(const char *module, char *path, size_t size)
+{
+    ssize_t length = -1;
+
+    if (!strchr(module, '/') || access(module, R_OK) != 0)
+        length = readlink("/proc/self/exe", path, size - 1);
+    if (length >= 0)
+        path[length] = '\0';
+    else
+        snprintf(path, size, "%s", module);
+}
+
 /* "function\nfile:line\n", or nothing. */
 static void ask(const char *module, uintptr_t offset, char *bytes, size_t size)
 {
@@ -84,7 +98,7 @@ static void ask(const char *module, uintptr_t offset, char *bytes, size_t size)
     pid_t child;
 
     *bytes = '\0';
-    snprintf(path, sizeof path, "%s", module);
+    name_file(module, path, sizeof path);
     snprintf(number, sizeof number, "0x%llx", (unsigned long long)offset);
     if (pipe2(ends, O_CLOEXEC))
         return;
@@ -117,7 +131,7 @@ void leat_where(const void *address, char *bytes, size_t size)
         leat__say(&text, "%p, of which nothing is known", address);
         return;
     }
-    ask(strchr(info.dli_fname, '/') ? info.dli_fname : "/proc/self/exe",
+    ask(info.dli_fname,
         call_of(address) -
             (is_moved(info.dli_fbase) ? (uintptr_t)info.dli_fbase : 0),
         answer, sizeof answer);
