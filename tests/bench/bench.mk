@@ -17,7 +17,7 @@ BENCH_DEPS = $(firstword $(CXX)):g++ go:golang-go rustc:rustc \
 bench_dir = $(BUILD)/bench
 bench_obj = $(addprefix $(BUILD)/release/tests/bench/,$(1:%=%.o))
 bench_driver = driver gauge results rows run table
-bench_leat = bench_leat bench_chan bench_waits bench_pipeline bench_sqlite job
+bench_leat = bench_leat bench_chan bench_waits bench_fault bench_pipeline bench_sqlite job
 bench_loop = bench_loop job
 bench_peers = leat loop go crossbeam tbb moodycamel
 bench_link = $(call quiet,link)$(CC) $(FLAGS.release) $(CFLAGS) -pthread $(LDFLAGS)
@@ -41,7 +41,8 @@ $(bench_dir)/driver: $(call bench_obj,$(bench_driver))
 	$(bench_link) $^ -lm -o $@
 
 $(bench_dir)/leat: $(call bench_obj,$(bench_leat)) $(BUILD)/release/libleat-csv.a \
-  $(BUILD)/release/libleat-sqlite.a $(BUILD)/release/libleat.a
+  $(BUILD)/release/libleat-sqlite.a $(BUILD)/release/libleat-faults.a \
+  $(BUILD)/release/libleat.a
 	@mkdir -p $(@D)
 	$(bench_link) $^ $(LIBS.csv) $(LIBS.sqlite) -o $@
 

@@ -12,6 +12,8 @@ int main(int argc, char **argv)
     if (status == NOT_MINE)
         status = bench_waits(workload, count);
     if (status == NOT_MINE)
+        status = bench_faults(workload, count);
+    if (status == NOT_MINE)
         status = bench_pipeline(workload, count);
     if (status == NOT_MINE && argc > 3)
         status = bench_sqlite(workload, argv[3]);

@@ -10,6 +10,7 @@ enum { NOT_MINE = 2 }; /* no such workload here */
 /* Each runs the workload if it is its own and returns the exit status. */
 int bench_channels(const char *workload, uint64_t count);
 int bench_waits(const char *workload, uint64_t count);
+int bench_faults(const char *workload, uint64_t count);
 int bench_pipeline(const char *workload, uint64_t count);
 int bench_sqlite(const char *workload, const char *file);
 

@@ -137,7 +137,8 @@ static inline int leat_fault_hit(leat_ctx *ctx, struct leat_fault *fault,
                                  uint64_t key)
 {
 #if defined(__GNUC__)
-    if (!fault || __atomic_load_n(&fault->off, __ATOMIC_RELAXED))
+    if (__builtin_expect(
+            !fault || __atomic_load_n(&fault->off, __ATOMIC_RELAXED), 1))
         return LEAT_OK;
 #endif
     return leat_fault_hit_(ctx, fault, key);
