@@ -96,6 +96,7 @@ static inline int run(struct leat_csv *csv, unsigned workers)
                    {"collect", collect, NULL, .in = &leat_csv_row_type}},
         .errors = {"failed", collect_failed, csv,
                    .in = LEAT_TYPE(struct leat_item)},
+        .grace = 60 * LEAT_S, /* a busy machine abandons nobody */
     };
     int status;
 

@@ -117,6 +117,7 @@ static inline int save_rows(struct leat_sqlite *db, size_t count, size_t batch)
                    leat_sqlite_sink(db, &row_type)},
         .errors = {"failed", keep_failure, NULL,
                    .in = LEAT_TYPE(struct leat_item)},
+        .grace = 60 * LEAT_S, /* a busy machine abandons nobody */
     };
 
     p.stages[1].batch = batch;

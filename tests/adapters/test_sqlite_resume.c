@@ -40,7 +40,8 @@ static int copy_table(size_t page, size_t batch)
 {
     struct leat_sqlite_query query = query_of("SELECT id, name FROM s");
     struct leat_sqlite db = database(path);
-    struct leat_pipeline p = {.stages = {leat_sqlite_source(&query),
+    struct leat_pipeline p = {.grace = 60 * LEAT_S,
+                              .stages = {leat_sqlite_source(&query),
                                          leat_sqlite_sink(&db, &owned_type)}};
 
     db.bind = bind_owned;

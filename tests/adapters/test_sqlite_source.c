@@ -306,6 +306,7 @@ Test(sqlite_source, a_query_without_end_is_interrupted, .init = setup,
                    {"ignore", ignore, .in = &owned_type}}};
 
     tell(path, "CREATE TABLE s(id INTEGER PRIMARY KEY, name)");
+    p.grace = 60 * LEAT_S;
     p.stages[0].timeout = 20 * LEAT_MS;
     cr_assert_eq(leat_run(rows.ctx, &p, &rows.report), LEAT_TIMEOUT);
     save_rows(&done, 1, 1);

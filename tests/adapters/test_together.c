@@ -55,6 +55,7 @@ static struct leat_pipeline pipeline(void)
     db = database(db_path);
     db.bind = bind;
     return (struct leat_pipeline){ /* ordered: of two with one id the first */
+        .grace = 60 * LEAT_S,
         .stages = {leat_csv_source(&csv), leat_csv_parse(&csv),
                    {"check", to_row, NULL, .in = &leat_csv_row_type,
                     .out = &row_type, .workers = 2, .ordered = true},

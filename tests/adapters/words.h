@@ -136,6 +136,7 @@ static inline struct leat_pipeline words_pipeline(const char *const *list,
                     .out = &word_type},
                    {"save", save_word, NULL, .in = &word_type}},
         .errors = path ? leat_error_file(path) : (struct leat_stage){0},
+        .grace = 60 * LEAT_S, /* a busy machine abandons nobody */
     };
 }
 
