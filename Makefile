@@ -253,6 +253,7 @@ tour-check: $(BUILD)/release/tour/tour $(watched) ## the tour's last line, its e
 	@$(watched) 300 -- sh tests/check/tour.sh $(BUILD)/release/tour/tour
 
 -include tests/bench/bench.mk
+-include tests/mutants/mutants.mk
 
 # --- installing
 
@@ -275,4 +276,4 @@ clean: ## remove what was built
 	rm -rf $(BUILD) coverage/html
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile $(wildcard tests/bench/bench.mk) | expand -t 14
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile $(wildcard tests/*/*.mk) | expand -t 14
