@@ -6,6 +6,7 @@
 
 #include <leat/audit.h>
 #include <leat/scope.h>
+#include <leat/torture.h>
 #include <leat/watchdog.h>
 
 #endif
