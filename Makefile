@@ -15,7 +15,9 @@ DEPS = gcc:gcc make:make stdlib.h:libc6-dev pkg-config:pkg-config g++:g++ \
   valgrind:valgrind \
   clang:clang lcov:lcov criterion/criterion.h:libcriterion-dev \
   valgrind/helgrind.h:valgrind csv.h:libcsv-dev jansson.h:libjansson-dev \
-  sqlite3.h:libsqlite3-dev
+  sqlite3.h:libsqlite3-dev cmocka.h:libcmocka-dev \
+  glib-2.0/gobject/gmarshal.h:libglib2.0-dev apr-1.0/apr_want.h:libapr1-dev \
+  apr-1.0/apu_want.h:libaprutil1-dev
 
 # --- settings
 
@@ -172,7 +174,7 @@ tour: ## the main job: 42,049 records through a real batch
 
 # --- testing
 
-check_parts = examples+rules+selftest+installed+criterion asan+tsan+memcheck+helgrind
+check_parts = examples+rules+selftest+installed+fault-examples+criterion asan+tsan+memcheck+helgrind
 
 # Seconds until a runner is taken for hung.
 LIMIT = $(if $(LEAT_LONG),3600,600)
@@ -231,6 +233,12 @@ selftest: $(watched) ## the checks themselves: each planted bug must turn them r
 	  VALGRIND="$(valgrind)" $(watched) 120 -- sh tests/check/selftest.sh $(BUILD)
 installed: all $(watched) ## make install, and a program built with pkg-config
 	@CC="$(CC)" MAKE="$(MAKE)" $(watched) 60 -- sh tests/check/installed.sh $(BUILD) $(LIBRARIES)
+
+.PHONY: fault-examples
+fault-examples: all $(watched) ## projects of their own, built against what is installed
+	@CC="$(CC)" sh tests/check/need.sh $(DEPS) -- pkg-config criterion/criterion.h cmocka.h \
+	  glib-2.0/gobject/gmarshal.h apr-1.0/apr_want.h apr-1.0/apu_want.h
+	@CC="$(CC)" MAKE="$(MAKE)" $(watched) 120 -- sh tests/check/fault_examples.sh $(BUILD)
 
 .PHONY: coverage
 coverage: $(watched) ## line and branch coverage against coverage/floor
