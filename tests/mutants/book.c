@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const verdict_names[] = {"unjudged", "killed", "hang", "survived",
-                                     "equivalent", "unviable"};
+const char *const verdict_names[] = {"unjudged", "killed",     "hang",
+                                     "survived", "equivalent", "unviable"};
 
 static struct reason {
     char *pattern, *source, *why;
     int line;
-} *reasons;
+} * reasons;
 static size_t reason_count;
 static const char *reasons_path;
 

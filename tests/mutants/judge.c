@@ -91,7 +91,8 @@ static int run_tests(const struct build *build, const char *program,
         argv[1] = program;
         argv[2] = "--jobs";
         argv[3] = "3";
-        status = run_command(argv, time_for(build, names, grace), note_red, red);
+        status = run_command(argv, time_for(build, names, grace), note_red,
+                             red);
     }
     free(argv);
     free(run);
@@ -152,9 +153,9 @@ static bool same_bytes(const char *a, const char *b)
 
 static bool is_equivalent(const struct build *build, const struct place *at)
 {
-    return script(build->dir, "same", at->source, at->folder, at->object) == 0 &&
-           script(build->dir, "same", at->clean, at->folder,
-                  at->clean_object) == 0 &&
+    return !script(build->dir, "same", at->source, at->folder, at->object) &&
+           !script(build->dir, "same", at->clean, at->folder,
+                   at->clean_object) &&
            same_bytes(at->object, at->clean_object);
 }
 
@@ -162,8 +163,8 @@ static void judge_with(struct mutant *mutant, const struct build *build,
                        const struct place *at, bool first, double grace)
 {
     mutant->verdict = SURVIVED;
-    if (script(build->dir, "compile", at->source, at->folder, at->object) != 0 ||
-        script(build->dir, "link", at->object, at->program, NULL) != 0) {
+    if (script(build->dir, "compile", at->source, at->folder, at->object) ||
+        script(build->dir, "link", at->object, at->program, NULL)) {
         if (first)
             mutant->verdict = UNVIABLE;
         return;
@@ -187,7 +188,8 @@ bool judge(struct mutant *mutant, const struct build *builds, int count,
         .folder = text("%.*s", len, name ? file->path : "."),
         .source = text("%s/mutant/%s", dir, name ? name + 1 : file->path),
         .clean = text("%s/clean/%s", dir, name ? name + 1 : file->path),
-        .object = text("%s/mutant.o", dir), .program = text("%s/tests", dir),
+        .object = text("%s/mutant.o", dir),
+        .program = text("%s/tests", dir),
         .clean_object = text("%s/clean.o", dir)};
 
     mutant->verdict = UNJUDGED;

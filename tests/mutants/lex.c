@@ -140,8 +140,8 @@ void lex(struct file *file)
             continue;
         file->tokens = grown(file->tokens, file->count, sizeof *file->tokens);
         struct token *token = &file->tokens[file->count++];
-        *token = (struct token){.at = r.at, .line = r.line,
-                                .column = (int)(r.at - r.line_at) + 1};
+        *token = (struct token){
+            .at = r.at, .line = r.line, .column = (int)(r.at - r.line_at) + 1};
         read_token(&r, token);
     }
     match(file);

@@ -2,14 +2,14 @@
  *
  * usage: mutants [OPTION...] FILE...
  *
- * Each FILE's mutants (rules.c) are compiled one at a time against the builds of
- * --build, which hold the tests; what no test finds is listed. Exit status: 0 no
- * survivor without a reason, 1 there are, 2 it could not be done, 130 ended.
+ * Each FILE's mutants (rules.c) are compiled one at a time and tried with the
+ * builds of --build, which hold the tests; what no test finds is listed. Exit
+ * status: 0 no survivor without a reason, 1 there are, 2 it could not be done,
+ * 130 ended.
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include "mutants.h"
 #include <errno.h>
-#include <fnmatch.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these */
 
 static const char usage[] =
     "usage: mutants [OPTION...] FILE...\n"
-    "  --build DIR     scripts compile, same, link, run and all-tests; the first\n"
+    "  --build DIR     scripts compile, same, link, run; all-tests. The first\n"
     "                  judges all, others what it leaves of their rules\n"
     "  --dir DIR       verdicts, killers, report.txt (build/mutants)\n"
     "  --reasons FILE  lines PATTERN | SOURCE | REASON\n"
@@ -46,8 +46,8 @@ static const char usage[] =
     "                  contains\n"
     "  --sample N      so many of them, by chance   --seed S  (1)\n"
     "  --jobs N        at once (2)\n"
-    "  --grace S       a round of tests may take three times what it took, and\n"
-    "                  so many seconds (5)\n"
+    "  --grace S       tests may take three times what they took, and so many\n"
+    "                  seconds (5)\n"
     "  --resume        takes up the verdicts of a run that was ended\n"
     "  --list          only lists them\n";
 
@@ -66,54 +66,6 @@ static void read_sources(char **paths)
         lex(file);
         make_mutants(&mutants, file);
     }
-}
-
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static void choose(void)
-{
-    uint64_t state = options.seed;
-    size_t wanted = 0, left;
-
-    for (size_t i = 0; i < mutants.count; i++) {
-        struct mutant *m = &mutants.list[i];
-        m->chosen = !options.only || strstr(m->id, options.only) ||
-                    fnmatch(options.only, m->id, 0) == 0 ||
-                    fnmatch(options.only, m->key, 0) == 0;
-        wanted += m->chosen;
-    }
-    left = options.sample && options.sample < wanted ? options.sample : wanted;
-    chosen = left;
-    printf("%s%zu of %zu mutants", chosen < wanted ? "sample of " : "", chosen,
-           wanted);
-    if (wanted < mutants.count)
-        printf(" like %s, of %zu", options.only, mutants.count);
-    if (chosen < wanted)
-        printf(" (seed %llu)", options.seed);
-    puts("");
-    for (size_t i = 0; i < mutants.count; i++)
-        if (mutants.list[i].chosen) {
-            mutants.list[i].chosen = draw(&state) % wanted < left;
-            left -= mutants.list[i].chosen;
-            wanted--;
-        }
-}
-
-static void list(void)
-{
-    for (size_t i = 0; i < mutants.count; i++)
-        if (mutants.list[i].chosen) {
-            const struct mutant *m = &mutants.list[i];
-            printf("%s:%d in %s: '%.*s' -> '%s'\n", m->id, m->column,
-                   m->function, (int)m->len, m->file->text + m->at, m->with);
-        }
 }
 
 /* --- the work --- */
@@ -148,8 +100,7 @@ static struct mutant *take_one(void)
 
     pthread_mutex_lock(&lock);
     for (; next < mutants.count && !m && !stop; next++)
-        if (mutants.list[next].chosen &&
-            mutants.list[next].verdict == UNJUDGED)
+        if (mutants.list[next].chosen && mutants.list[next].verdict == UNJUDGED)
             m = &mutants.list[next];
     pthread_mutex_unlock(&lock);
     return m;
@@ -167,8 +118,7 @@ static void *work(void *arg)
         free(part);
     }
     while ((m = take_one()) &&
-           judge(m, options.builds, options.build_count, dir,
-                 options.grace)) {
+           judge(m, options.builds, options.build_count, dir, options.grace)) {
         add_verdict(m);
         pthread_mutex_lock(&lock);
         judged++;
@@ -303,9 +253,9 @@ int main(int argc, char **argv)
         return 2;
     }
     read_sources(argv);
-    choose();
+    chosen = choose(&mutants, options.only, options.sample, options.seed);
     if (options.list) {
-        list();
+        list_chosen(&mutants);
         return 0;
     }
     if (options.reasons && !read_reasons(options.reasons))

@@ -1,9 +1,10 @@
 /* mutants.h - what the parts of the mutation tester share.
  *
  * lex.c cuts a source into tokens, rules.c makes mutants of them, proc.c runs
- * commands, suites.c knows the tests and in which order to try them, judge.c
- * takes one mutant through builds and tests, book.c keeps verdicts, reasons and
- * the report, base.c is for all, main.c is the command.
+ * commands, suites.c knows the tests and in which order to try them, choose.c
+ * takes samples, judge.c takes one mutant through builds and tests, book.c
+ * keeps verdicts, reasons and the report, base.c is for all, main.c is the
+ * command.
  * SPDX-License-Identifier: MIT */
 #ifndef MUTANTS_H
 #define MUTANTS_H
@@ -35,16 +36,16 @@ extern const char *const verdict_names[]; /* "unjudged", "killed"... */
 
 struct mutant {
     const struct file *file;
-    size_t at, len;    /* what is replaced */
-    char *with;        /* by this: as many lines */
+    size_t at, len; /* what is replaced */
+    char *with;     /* by this: as many lines */
     int line, column;
     const char *rule;
     char *function;
-    char *id;          /* lib/src/chan.c:120:drop-unlock */
-    char *key;         /* lib/src/chan.c:leat_send:drop-unlock */
+    char *id;  /* lib/src/chan.c:120:drop-unlock */
+    char *key; /* lib/src/chan.c:leat_send:drop-unlock */
     enum verdict verdict;
     char *build, *test; /* what killed it */
-    bool chosen;       /* wanted by --only and --sample */
+    bool chosen;        /* wanted by --only and --sample */
     bool explained;
 };
 
@@ -59,7 +60,7 @@ struct test {
     bool red;       /* there already: proves nothing */
 };
 
-/* A way to build: a folder with all-tests and the scripts compile, link, run. */
+/* A way to build: a folder with all-tests and scripts (judge.c). */
 struct build {
     const char *dir, *name;
     struct test *tests;
@@ -83,13 +84,19 @@ bool rule_wants(const char *rule, const char *build);
 /* Whether one of the words of name (between underscores) is one of words. */
 bool has_word(const char *name, size_t len, const char *words);
 
-/* proc.c: the command's exit status, 128 + a signal; LATE after so many seconds,
- * ENDED when somebody wants us to end. line() gets each line of its output, and
+/* choose.c: how many; told, too. A sample is drawn with the seed. */
+size_t choose(struct mutants *all, const char *only, size_t sample,
+              unsigned long long seed);
+void list_chosen(const struct mutants *all);
+
+/* proc.c: the command's exit status, 128 + a signal; LATE after that many
+ * seconds, ENDED when somebody wants us to end. line() gets each line of its output, and
  * ends the command by true. */
 enum { LATE = -1, ENDED = -2 };
 extern volatile sig_atomic_t stop;
 typedef bool line_fn(void *arg, const char *line);
-int run_command(const char *const *argv, double seconds, line_fn *line, void *arg);
+int run_command(const char *const *argv, double seconds, line_fn *line,
+                void *arg);
 double now(void);
 
 /* suites.c */
@@ -101,7 +108,7 @@ void note_killer(const char *path, const char *test);
 /* Tests to run, ended by NULL, the list to be freed: round 0 what has killed
  * mutants of this file, 1 what is likely to, 2 the rest. */
 char **tests_of_round(const struct build *build, const char *path, int round);
-/* How long these may take: three times what they did, two at once, and grace. */
+/* How long these may take: three times what they took, and grace. */
 double time_for(const struct build *build, char *const *names, double grace);
 
 /* judge.c: false: ended before there was a verdict. */

@@ -91,7 +91,8 @@ static void end_group(pid_t pid, int fd, struct output *out)
     waitpid(pid, NULL, 0);
 }
 
-int run_command(const char *const *argv, double seconds, line_fn *line, void *arg)
+int run_command(const char *const *argv, double seconds, line_fn *line,
+                void *arg)
 {
     struct output out = {.line = line, .arg = arg};
     double until = now() + seconds;

@@ -110,15 +110,18 @@ static void make(struct maker *m, const char *rule, size_t first, size_t last,
 
     all->list = grown(all->list, all->count, sizeof *all->list);
     mutant = &all->list[all->count++];
-    *mutant = (struct mutant){
-        .file = m->file, .at = t->at, .len = end_of(m, last) - t->at,
-        .line = t->line, .column = t->column, .rule = rule,
-        .function = m->function};
+    *mutant = (struct mutant){.file = m->file,
+                              .at = t->at,
+                              .len = end_of(m, last) - t->at,
+                              .line = t->line,
+                              .column = t->column,
+                              .rule = rule,
+                              .function = m->function};
     for (struct mutant *b = all->list; b < mutant; b++)
         same += b->file == m->file && b->line == t->line && b->rule == rule;
-    mutant->id = same == 1 ? text("%s:%d:%s", m->file->path, t->line, rule)
-                           : text("%s:%d:%s:%d", m->file->path, t->line, rule,
-                                  same);
+    mutant->id = same == 1
+                     ? text("%s:%d:%s", m->file->path, t->line, rule)
+                     : text("%s:%d:%s:%d", m->file->path, t->line, rule, same);
     mutant->key = text("%s:%s:%s", m->file->path, m->function, rule);
     mutant->with = text("%s%*s", with, tok(m, last)->line - t->line, "");
     for (char *c = mutant->with + strlen(with); *c; c++)
@@ -135,7 +138,8 @@ static void wrap(struct maker *m, const char *rule, size_t first, size_t last,
     make(m, rule, first, last, "");
     mutant = &m->to->list[m->to->count - 1];
     free(mutant->with);
-    mutant->with = text("%s%.*s%s", before, (int)len, m->file->text + from, after);
+    mutant->with = text("%s%.*s%s", before, (int)len, m->file->text + from,
+                        after);
 }
 
 /* --- calls that are left out --- */
@@ -205,10 +209,11 @@ static void conditions(struct maker *m, size_t i)
     if (is(m->file, i, "if") && is(m->file, i + 1, "(")) {
         wrap(m, "negate-if", i + 1, tok(m, i + 1)->match, "(!", ")");
     } else if (is(m->file, i, "while") &&
-               !(is(m->file, p, "}") && is(m->file, tok(m, p)->match - 1, "do"))) {
+               !(is(m->file, p, "}") &&
+                 is(m->file, tok(m, p)->match - 1, "do"))) {
         make(m, "while-to-if", i, i, "if");
     } else if (is(m->file, i, "for") && is(m->file, i + 1, "(")) {
-        for (size_t j = i + 2; j < tok(m, i + 1)->match && !is(m->file, j, ";"); j++)
+        for (size_t j = i + 2; !any(m, j, "; )"); j++)
             if (is(m->file, j, "=") && is(m->file, j + 1, "0"))
                 make(m, "from-one", j + 1, j + 1, "1");
     } else if (any(m, i, "+ -") && is(m->file, i + 1, "1") &&
@@ -255,10 +260,11 @@ static void deadlines(struct maker *m, size_t i)
 
 static void returned(struct maker *m, size_t i)
 {
-    static const char *const pairs[][3] = {
-        {"true", "false", "truth"}, {"false", "true", "truth"},
-        {"0", "1", "truth"},        {"1", "0", "truth"},
-        {"status", "LEAT_OK", "status"}};
+    static const char *const pairs[][3] = {{"true", "false", "truth"},
+                                           {"false", "true", "truth"},
+                                           {"0", "1", "truth"},
+                                           {"1", "0", "truth"},
+                                           {"status", "LEAT_OK", "status"}};
     static const char statuses[] =
         "LEAT_OK LEAT_CLOSED LEAT_CANCELED LEAT_TIMEOUT LEAT_AGAIN LEAT_SKIP "
         "LEAT_FATAL LEAT_NOMEM LEAT_NOTHREAD LEAT_INVALID LEAT_PARTIAL "

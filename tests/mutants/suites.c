@@ -1,8 +1,8 @@
 /* suites.c - the tests, how long they take, and which to try first.
  *
  * First what has killed mutants of the same file, the last time or in this run:
- * single tests, the most successful ones. Then the suites that `order` names for
- * the file, then all others. Most mutants die in the first round.
+ * single tests, the most successful ones. Then the suites that `order` names
+ * for the file, then all others. Most mutants die in the first round.
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include "mutants.h"
@@ -15,7 +15,7 @@ enum { FIRST = 8 }; /* tests of round 0 */
 
 static struct {
     char *path, *suites;
-} *orders;
+} * orders;
 static size_t order_count;
 
 static struct killer *killers;
@@ -67,8 +67,10 @@ bool run_clean(struct build *build, int jobs)
     if (build->count > 0 && red <= build->count / 100 && (status == 0 || red))
         return true;
     if (!stop)
-        fprintf(stderr, "mutants: %s: the clean run ended with %d; no verdict "
-                        "would mean anything\n", build->name, status);
+        fprintf(stderr,
+                "mutants: %s: the clean run ended with %d; no verdict "
+                "would mean anything\n",
+                build->name, status);
     return false;
 }
 
@@ -149,7 +151,8 @@ static bool likely(const char *test, const char *path)
         if (fnmatch(orders[i].path, path, 0) != 0)
             continue;
         snprintf(suites, sizeof suites, "%s", orders[i].suites);
-        for (s = strtok_r(suites, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
+        for (s = strtok_r(suites, " ", &save); s;
+             s = strtok_r(NULL, " ", &save)) {
             snprintf(pattern, sizeof pattern, "%s/*", s);
             if (fnmatch(pattern, test, 0) == 0)
                 return true;
@@ -181,7 +184,9 @@ char **tests_of_round(const struct build *build, const char *path, int round)
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < build->count; i++) {
         const struct test *test = &build->tests[i];
-        int of = rank(test->name, path) >= 0 ? 0 : likely(test->name, path) ? 1 : 2;
+        int of = rank(test->name, path) >= 0 ? 0
+                 : likely(test->name, path)  ? 1
+                                             : 2;
         if (!test->red && of == round)
             names[count++] = test->name;
     }
