@@ -354,13 +354,9 @@ static inline void watch_no_gates(void)
  * and run() looks whether it was. */
 static inline void trial(uint64_t count, unsigned workers, bool ordered)
 {
-    static bool again;
-
-    if (again) /* DRD wants to be told */
-        pthread_mutex_destroy(&t.lock);
-    again = true;
     static bool ready;
     const size_t after = offsetof(struct trial, lock) + sizeof t.lock;
+
     if (!ready) /* once: a late thread may be in its last unlock still */
         pthread_mutex_init(&t.lock, NULL);
     ready = true;
