@@ -119,10 +119,10 @@ static void set_times(leat_audit_run *run)
     run->deadline = audit->deadline;
     if (!run->base)
         run->deadline = PLENTY;
-    else if (run->deadline <= 0 && run->base->elapsed < 10 * LEAT_MS)
+    else if (run->deadline <= 0 && run->base->elapsed < 33 * LEAT_MS)
         run->deadline = 100 * LEAT_MS;
     else if (run->deadline <= 0)
-        run->deadline = 10 * run->base->elapsed;
+        run->deadline = 3 * run->base->elapsed;
     run->deadline <<= run->cell->tries;
     run->grace = audit->grace > 0                      ? audit->grace
                  : run->cell->kind == LEAT__STUBBORN ||

@@ -1,25 +1,10 @@
 /* audit_leat.c - a cell of a pipeline of leat's.
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
-#include "audit.h"
+#include "audit_trial.h"
 #include <leat/status.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct trial {
-    leat_audit_run *run;
-    struct leat_pipeline pipeline;
-    struct leat_report report;
-    struct leat__kept *kept; /* NULL: the pipeline keeps its own */
-    int status;
-    size_t threads; /* before */
-    bool stuck;     /* some of the run are still there, and use what it has */
-};
-
-static const char *victim_of(const leat_audit_run *run)
-{
-    return run->plan->names[run->cell->stage];
-}
 
 /* False: it says why. */
 static bool build(leat_audit_run *run, struct leat_pipeline *pipeline)
@@ -33,7 +18,7 @@ static bool build(leat_audit_run *run, struct leat_pipeline *pipeline)
     return status == LEAT_OK;
 }
 
-static void prepare(struct trial *trial)
+static void prepare(struct leat__trial *trial)
 {
     leat_audit_run *run = trial->run;
     struct leat_stage *victim = &trial->pipeline.stages[run->cell->stage];
@@ -49,7 +34,7 @@ static void prepare(struct trial *trial)
         *victim = leat_fault_stage(run->fault, *victim);
 }
 
-static void run_it(struct trial *trial)
+static void run_it(struct leat__trial *trial)
 {
     leat_audit_run *run = trial->run;
     struct leat__ids threads = leat__threads();
@@ -68,98 +53,7 @@ static void run_it(struct trial *trial)
     trial->stuck = !leat__wait_for_threads(trial->threads, run->slack);
 }
 
-static void judge_account(struct trial *trial)
-{
-    leat_audit_run *run = trial->run;
-    const struct leat_report *report = &trial->report;
-
-    leat__judge_counts(run, "all", &report->total);
-    for (size_t i = 0; i < run->plan->stages; i++)
-        leat__judge_counts(run, run->plan->names[i], &report->stages[i]);
-    if (trial->status == LEAT_INVALID)
-        leat__broken(run, LEAT__ACCOUNT, "it was refused: %s",
-                     report->cause.message);
-    else if (run->cell->stage > 0 || (trial->status != LEAT__INJECTED &&
-                                      trial->status != LEAT_AGAIN))
-        /* else the source has ended it */
-        leat__judge_fate(run, trial->status, &report->total, report->stages);
-}
-
-static bool in_troubles(const struct leat_report *report, const char *stage)
-{
-    for (size_t i = 0; i < report->trouble_count && i < LEAT_TROUBLES; i++)
-        if (report->troubles[i].stage &&
-            strcmp(report->troubles[i].stage, stage) == 0)
-            return true;
-    return false;
-}
-
-static void judge_abandoned(struct trial *trial)
-{
-    const struct leat_report *report = &trial->report;
-
-    for (size_t i = 0; i < report->trouble_count && i < LEAT_TROUBLES; i++)
-        if (report->troubles[i].kind == LEAT_EVENT_ABANDON &&
-            strcmp(report->troubles[i].stage, victim_of(trial->run)))
-            leat__broken(trial->run, LEAT__BLAME, "%s counts as abandoned, too",
-                         report->troubles[i].stage);
-}
-
-static void judge_failed_at(struct trial *trial, int error)
-{
-    leat_audit_run *run = trial->run;
-    const char *stranger = NULL;
-
-    if (run->cell->stage == 0 && trial->status == error)
-        leat__judge_blame(run, trial->report.cause.stage);
-    else if (run->cell->stage == 0 && error == LEAT__INJECTED)
-        leat__broken(run, LEAT__ACCOUNT,
-                     "the source failed, but it ended \"%s\"",
-                     leat_strstatus(trial->status));
-    else if (trial->kept)
-        stranger = leat__kept_stranger(trial->kept, error, victim_of(run));
-    if (stranger)
-        leat__judge_blame(run, stranger);
-}
-
-static void judge_blame(struct trial *trial)
-{
-    leat_audit_run *run = trial->run;
-
-    if (run->hits == 0)
-        return;
-    switch (run->cell->kind) {
-    case LEAT__ERROR:
-        judge_failed_at(trial, LEAT__INJECTED);
-        break;
-    case LEAT__FLAKY:
-        judge_failed_at(trial, LEAT_AGAIN);
-        break;
-    case LEAT__STUBBORN:
-        judge_abandoned(trial);
-        leat__judge_blame(run, trial->report.cause.stage);
-        break;
-    case LEAT__HANG: /* with a timeout of its own its items fail */
-    case LEAT__DEADLINE:
-    case LEAT__NEVER_CLOSE:
-        if (trial->status == LEAT_TIMEOUT)
-            leat__judge_blame(run, trial->report.cause.stage);
-        else if (trial->report.stages[run->cell->stage].failed == 0)
-            leat__judge_blame(run, NULL);
-        break;
-    case LEAT__CANCEL:
-        if (trial->status == LEAT_CANCELED &&
-            !in_troubles(&trial->report, victim_of(run)))
-            leat__broken(run, LEAT__BLAME,
-                         "%s had an item in hand at the cancel, but is not "
-                         "named", victim_of(run));
-        break;
-    default:
-        break;
-    }
-}
-
-static void judge_rerun(struct trial *first, const struct leat_report *second)
+static void judge_rerun(struct leat__trial *first, const struct leat_report *second)
 {
     leat_audit_run *run = first->run;
     const struct leat_counts *a = &first->report.total, *b = &second->total,
@@ -182,7 +76,7 @@ static void judge_rerun(struct trial *first, const struct leat_report *second)
 }
 
 /* What failed once more, without the fault. */
-static void rerun(struct trial *first)
+static void rerun(struct leat__trial *first)
 {
     leat_audit_run *run = first->run;
     const struct leat_audit *audit = run->plan->audit;
@@ -212,7 +106,7 @@ static void rerun(struct trial *first)
         audit->clear(&pipeline, audit->arg);
 }
 
-static void maybe_rerun(struct trial *trial)
+static void maybe_rerun(struct leat__trial *trial)
 {
     leat_audit_run *run = trial->run;
     const char *why_not;
@@ -227,7 +121,7 @@ static void maybe_rerun(struct trial *trial)
         rerun(trial);
 }
 
-static void note_base(struct trial *trial)
+static void note_base(struct leat__trial *trial)
 {
     struct leat__base *base = &trial->run->cell->base;
 
@@ -244,7 +138,7 @@ static void note_base(struct trial *trial)
 void leat__run_pipeline(leat_audit_run *run)
 {
     const struct leat_audit *audit = run->plan->audit;
-    struct trial *trial = calloc(1, sizeof *trial);
+    struct leat__trial *trial = calloc(1, sizeof *trial);
 
     if (!trial)
         abort();
@@ -253,8 +147,8 @@ void leat__run_pipeline(leat_audit_run *run)
         prepare(trial);
         run_it(trial);
         leat__judge_end(run);
-        judge_account(trial);
-        judge_blame(trial);
+        leat__trial_account(trial);
+        leat__trial_blame(trial);
         if (!run->base)
             note_base(trial);
         if (trial->stuck)

@@ -4,7 +4,6 @@
 #include "torture.h"
 #include <fcntl.h>
 #include <leat/status.h>
-#include <leat/watchdog.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +20,11 @@
 enum { MOST = 10000 };
 static const leat_duration SELDOM = 5 * LEAT_MS; /* between two looks */
 
-struct shared {
-    struct leat__point point;
-    char counts[400];
-};
-
-struct torture {
-    const struct leat_torture *asked;
-    struct leat_torture_report *report;
-    struct leat__text text;
-    struct shared *shared;
-    unsigned calls;
-    bool silent;
-};
-
 #if defined(__GNUC__)
 extern void __gcov_dump(void) __attribute__((weak));
 #endif
 
-static void be_point(struct torture *torture)
+static void be_point(struct leat__torture *torture)
 {
     int null = open("/dev/null", O_WRONLY);
 
@@ -67,7 +52,7 @@ static void be_point(struct torture *torture)
 }
 
 /* Its wait status; -1: it was killed, for it did not end. */
-static int await(const struct torture *torture, pid_t child)
+static int await(const struct leat__torture *torture, pid_t child)
 {
     leat_duration limit = torture->asked->limit > 0 ? torture->asked->limit
                                                     : 5 * LEAT_S;
@@ -89,56 +74,8 @@ static int await(const struct torture *torture, pid_t child)
     return -1;
 }
 
-static void say_verdict(struct torture *torture, const char *verdict,
-                        const char *why)
-{
-    const struct leat__point *point = &torture->shared->point;
-    char where[256];
-
-    leat__say(&torture->text, "  ");
-    if (point->report.call && point->report.hits) {
-        leat_where(point->report.site, where, sizeof where);
-        leat__say(&torture->text, "n=%llu, %s in %s%s: ",
-                  (unsigned long long)point->fault.nth, point->report.call,
-                  where, point->fault.partial ? ", by halves" : "");
-    } else if (point->fault.nth) {
-        leat__say(&torture->text, "n=%llu: ",
-                  (unsigned long long)point->fault.nth);
-    }
-    leat__say(&torture->text, "%s%s%s\n", verdict, *why ? ": " : "", why);
-}
-
-static void judge(struct torture *torture, int status)
-{
-    const struct leat__point *point = &torture->shared->point;
-    struct leat_torture_report *report = torture->report;
-    char why[64];
-    struct leat__text text = leat__text_in(why, sizeof why);
-
-    if (status == -1) {
-        report->hangs++;
-        say_verdict(torture, "hang", "");
-    } else if (point->verdict == LEAT__UNDECIDED || WIFSIGNALED(status)) {
-        report->crashes++;
-        if (WIFSIGNALED(status))
-            leat__say(&text, "%s", strsignal(WTERMSIG(status)));
-        else
-            leat__say(&text, "exit status %d", WEXITSTATUS(status));
-        say_verdict(torture, "crash", why);
-    } else if (point->verdict == LEAT__SWALLOWED) {
-        report->swallowed++;
-        say_verdict(torture, "swallowed", point->why);
-    } else if (point->verdict == LEAT__SHORT) {
-        report->shorts++;
-        say_verdict(torture, "short", point->why);
-    } else if (point->verdict == LEAT__LEAKED || status != 0) {
-        report->leaks++; /* status: Valgrind's, of what is left at the end */
-        say_verdict(torture, "leak", status ? "says the tool" : point->why);
-    }
-}
-
 /* False: no process. */
-static bool run(struct torture *torture, struct leat_fault_libc fault)
+static bool run(struct leat__torture *torture, struct leat_fault_libc fault)
 {
     pid_t child;
 
@@ -150,12 +87,12 @@ static bool run(struct torture *torture, struct leat_fault_libc fault)
         be_point(torture);
     if (child < 0)
         return false;
-    judge(torture, await(torture, child));
+    leat__torture_judge(torture, await(torture, child));
     return true;
 }
 
 /* Until a run no longer reaches its n. */
-static void run_all(struct torture *torture, struct leat_fault_libc fault)
+static void run_all(struct leat__torture *torture, struct leat_fault_libc fault)
 {
     const struct leat_torture *asked = torture->asked;
     const char *only = getenv("LEAT_TORTURE");
@@ -183,7 +120,7 @@ static void run_all(struct torture *torture, struct leat_fault_libc fault)
 }
 
 /* False: it is not worth going on. */
-static bool run_clean(struct torture *torture)
+static bool run_clean(struct leat__torture *torture)
 {
     struct leat_torture_report *report = torture->report;
     const struct leat__point *point = &torture->shared->point;
@@ -213,7 +150,7 @@ static bool is_bad(const struct leat_torture_report *report)
            report->leaks + report->shorts;
 }
 
-static void torture_all(struct torture *torture)
+static void torture_all(struct leat__torture *torture)
 {
     const unsigned halves =
         torture->calls & (LEAT_LIBC_READ | LEAT_LIBC_WRITE);
@@ -236,7 +173,7 @@ int leat_torture(const struct leat_torture *asked,
                  struct leat_torture_report *report)
 {
     struct leat_torture_report *own = calloc(1, sizeof *own);
-    struct torture torture = {.asked = asked, .report = report ? report : own};
+    struct leat__torture torture = {.asked = asked, .report = report ? report : own};
     bool sound = asked && asked->fn && leat__libc_is_linked();
     int status = sound ? LEAT_OK : LEAT_INVALID;
 

@@ -34,4 +34,21 @@ void leat__point_run(const struct leat_torture *torture,
 void leat__points_count(const struct leat_torture *torture, unsigned calls,
                         char *text, size_t size);
 
+struct leat__shared {
+    struct leat__point point;
+    char counts[400];
+};
+
+struct leat__torture {
+    const struct leat_torture *asked;
+    struct leat_torture_report *report;
+    struct leat__text text;
+    struct leat__shared *shared;
+    unsigned calls;
+    bool silent;
+};
+
+/* torture_verdict.c: of a child's wait status; -1: it was killed. */
+void leat__torture_judge(struct leat__torture *torture, int status);
+
 #endif

@@ -163,11 +163,16 @@ static int audit(enum bug planted, const char *only)
 #define SAYS(part)                                                             \
     cr_assert(strstr(report.text, part), "it says:\n%s", report.text)
 
+#ifdef LEAT_SLOW /* each cell is a process under the tool */
+#define SOME "*/error/5 check/hang/5 store/cancel/1"
+#else
+#define SOME "*"
+#endif
+
 Test(audit_foreign, a_sound_queue_keeps_the_laws)
 {
-    cr_assert_eq(audit(NOTHING, NULL), LEAT_OK, "\n%s", report.text);
+    cr_assert_eq(audit(NOTHING, SOME), LEAT_OK, "\n%s", report.text);
     cr_assert_eq(report.missed, 0, "\n%s", report.text);
-    cr_assert_eq(report.cells, 2 + 2 * 2 * 5, "\n%s", report.text);
     SAYS("not judged: rerun: only known of leat's pipelines");
     SAYS("items: unknown: no function counts them");
 }

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-TestSuite(torture, .timeout = 30);
+TestSuite(harness_torture, .timeout = 30);
 
 static enum bug {
     NOTHING, NO_CHECK, NO_CLEAN_UP, SAYS_SUCCESS, WAITS_FOR_EVER, WRITES_ONCE,
@@ -96,7 +96,7 @@ static int torture(enum bug planted)
 #define SAYS(part)                                                             \
     cr_assert(strstr(report.text, part), "it says:\n%s", report.text)
 
-Test(torture, what_is_sound_passes_and_the_points_are_printed)
+Test(harness_torture, what_is_sound_passes_and_the_points_are_printed)
 {
     cr_assert_eq(torture(NOTHING), LEAT_OK, "\n%s", report.text);
     cr_assert_eq(report.points, 4);
@@ -106,7 +106,7 @@ Test(torture, what_is_sound_passes_and_the_points_are_printed)
          "leaks, 0 short");
 }
 
-Test(torture, a_missing_check_is_a_crash_at_its_call)
+Test(harness_torture, a_missing_check_is_a_crash_at_its_call)
 {
     cr_assert_eq(torture(NO_CHECK), LEAT_PARTIAL);
     cr_assert_eq(report.crashes, 1, "\n%s", report.text);
@@ -115,7 +115,7 @@ Test(torture, a_missing_check_is_a_crash_at_its_call)
 }
 
 /* What the tool in use says of it: see leat/scope.h. */
-Test(torture, a_missing_clean_up_is_a_leak_where_memory_can_be_measured)
+Test(harness_torture, a_missing_clean_up_is_a_leak_where_memory_can_be_measured)
 {
     int status = torture(NO_CLEAN_UP);
     if (status == LEAT_OK) /* somebody else's allocator, and nobody to ask */
@@ -126,14 +126,14 @@ Test(torture, a_missing_clean_up_is_a_leak_where_memory_can_be_measured)
 }
 
 #if !defined(LEAT_SLOW)
-Test(torture, a_leak_of_one_small_block_is_measured)
+Test(harness_torture, a_leak_of_one_small_block_is_measured)
 {
     cr_assert_eq(torture(NO_CLEAN_UP), LEAT_PARTIAL);
     SAYS("leak: left 32 bytes of memory allocated");
 }
 #endif
 
-Test(torture, a_descriptor_left_open_after_a_failure_is_a_leak)
+Test(harness_torture, a_descriptor_left_open_after_a_failure_is_a_leak)
 {
     cr_assert_eq(torture(LEAVES_IT_OPEN), LEAT_PARTIAL);
     cr_assert_eq(report.leaks, 1, "\n%s", report.text);
@@ -141,7 +141,7 @@ Test(torture, a_descriptor_left_open_after_a_failure_is_a_leak)
     SAYS("leak: left a descriptor open:");
 }
 
-Test(torture, success_in_spite_of_a_failure_is_an_error_swallowed)
+Test(harness_torture, success_in_spite_of_a_failure_is_an_error_swallowed)
 {
     cr_assert_eq(torture(SAYS_SUCCESS), LEAT_PARTIAL);
     cr_assert_eq(report.swallowed, 4, "\n%s", report.text);
@@ -152,7 +152,7 @@ Test(torture, success_in_spite_of_a_failure_is_an_error_swallowed)
                               &report), LEAT_OK, "\n%s", report.text);
 }
 
-Test(torture, a_write_that_is_not_finished_is_found_by_halves)
+Test(harness_torture, a_write_that_is_not_finished_is_found_by_halves)
 {
     cr_assert_eq(torture(WRITES_ONCE), LEAT_PARTIAL);
     cr_assert_eq(report.shorts, 1, "\n%s", report.text);
@@ -160,7 +160,7 @@ Test(torture, a_write_that_is_not_finished_is_found_by_halves)
     SAYS("by halves: short");
 }
 
-Test(torture, a_hang_is_ended_and_named)
+Test(harness_torture, a_hang_is_ended_and_named)
 {
     bug = WAITS_FOR_EVER;
     cr_assert_eq(leat_torture(&(struct leat_torture){
@@ -171,7 +171,7 @@ Test(torture, a_hang_is_ended_and_named)
     SAYS("): hang");
 }
 
-Test(torture, a_scenario_that_fails_without_any_failure_is_refused)
+Test(harness_torture, a_scenario_that_fails_without_any_failure_is_refused)
 {
     cr_assert_eq(torture(FAILS_ANYWAY), LEAT_PARTIAL);
     SAYS("the clean run is unsound: without any failure it fails");
@@ -183,7 +183,7 @@ static int nothing(void *arg)
     return 0;
 }
 
-Test(torture, no_point_at_all_is_no_success)
+Test(harness_torture, no_point_at_all_is_no_success)
 {
     cr_assert_eq(leat_torture(NULL, &report), LEAT_INVALID);
     cr_assert_eq(leat_torture(&(struct leat_torture){0}, &report),
@@ -192,7 +192,7 @@ Test(torture, no_point_at_all_is_no_success)
                  LEAT_INVALID);
 }
 
-Test(torture, one_point_can_be_tried_alone)
+Test(harness_torture, one_point_can_be_tried_alone)
 {
     bug = NO_CHECK;
     cr_assert_eq(leat_torture(&(struct leat_torture){.fn = scenario, .nth = 2,
@@ -219,7 +219,7 @@ static int two_tasks(void *arg)
     return status;
 }
 
-Test(torture, threads_of_a_group_that_cannot_start_leave_nothing)
+Test(harness_torture, threads_of_a_group_that_cannot_start_leave_nothing)
 {
     cr_assert_eq(leat_torture(&(struct leat_torture){
         .name = "group", .fn = two_tasks,

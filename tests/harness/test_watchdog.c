@@ -7,6 +7,7 @@
 #include "support/gate.h"
 #include <criterion/criterion.h>
 #include <leat/group.h>
+#include <leat/pipeline.h>
 #include <leat/watchdog.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,42 @@ Test(watchdog, a_select_that_nobody_serves_is_a_deadlock, .init = setup,
     cr_assert_eq(leat_group_wait(group, NULL), LEAT_CANCELED);
     cr_assert_eq(leat_watchdog_end(dog), LEAT_EXIT_DEADLOCK);
     IT_SAYS("merge waits on 2 channels, the first to receive on 'lines' (0/2)");
+}
+
+static int reads(leat_ctx *task, const void *in, void *out, void *arg)
+{
+    int *left = arg;
+    return (*left)-- > 0 ? LEAT_OK : LEAT_CLOSED;
+}
+
+/* A channel of its own, beside the pipeline's. */
+static int asks_for_the_rate(leat_ctx *task, const void *in, void *out,
+                             void *arg)
+{
+    return leat_recv(task, lines, out);
+}
+
+static int saves(leat_ctx *task, const void *in, void *out, void *arg)
+{
+    return LEAT_OK;
+}
+
+Test(watchdog, a_stage_that_waits_for_what_nobody_sends_is_named_in_a_pipeline,
+     .init = setup, .fini = teardown)
+{
+    int left = 3;
+    struct leat_pipeline pipeline = {.stages = {
+        {.name = "read", .fn = reads, .arg = &left, .out = LEAT_TYPE(int)},
+        {.name = "price", .fn = asks_for_the_rate, .in = LEAT_TYPE(int),
+         .out = LEAT_TYPE(int), .workers = 2},
+        {.name = "save", .fn = saves, .in = LEAT_TYPE(int)}}};
+    leat_group_wait(group, NULL);
+    leat_watchdog *dog = watch(PATIENCE);
+    cr_assert_eq(leat_run(ctx, &pipeline, NULL), LEAT_CANCELED);
+    cr_assert_eq(leat_watchdog_end(dog), LEAT_EXIT_DEADLOCK);
+    IT_SAYS("price waits to receive on 'lines' (0/2), which nobody closed");
+    IT_SAYS("price: called from asks_for_the_rate (test_watchdog.c:");
+    IT_SAYS("read has ended");
 }
 
 /* --- no false alarms --- */

@@ -95,8 +95,9 @@ struct leat_audit {
     long (*items)(void *arg); /* how many items are alive; NULL: not judged */
     void *arg;                /* of all these functions */
 
-    leat_duration deadline; /* of a run with a fault; 0: ten times what a clean
-                               one takes, at least 100 ms */
+    leat_duration deadline; /* of a run with a fault; 0: three times what a
+                               clean one takes, at least 100 ms; where it came
+                               before the fault, twice that, and twice again */
     leat_duration grace;    /* where the pipeline has none; 0: a second, or half
                                the deadline where that is more, or where a stage
                                is stubborn */
