@@ -207,6 +207,7 @@ Test(fault, what_needs_a_context_or_a_value_is_invalid_without, .init = set_up,
     struct leat_fault slow = {.kind = LEAT_FAULT_SLOW};
     cr_assert_eq(leat_fault_hit(NULL, &hang, 0), LEAT_INVALID);
     cr_assert_eq(leat_fault_hit(NULL, &slow, 0), LEAT_INVALID);
+    cr_assert_eq(leat_fault_hits(&hang) + leat_fault_hits(&slow), 0);
     const enum leat_fault_kind of_values[] = {
         LEAT_FAULT_DUPLICATE, LEAT_FAULT_REORDER, LEAT_FAULT_CORRUPT,
         LEAT_FAULT_NEVER_CLOSE};

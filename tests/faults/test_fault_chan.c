@@ -237,10 +237,10 @@ static int token_encode(const void *item, char *text, size_t size)
 /* Its own account: a copy is a token of its own. */
 static int token_decode(void *item, const char *text, size_t len)
 {
+    *(struct token *)item = token_new();
     for (size_t i = 0; i < len; i++)
         if (text[i] < '0' || text[i] > '9')
-            return EILSEQ;
-    *(struct token *)item = token_new();
+            return EILSEQ; /* half-built: it is dropped */
     return LEAT_OK;
 }
 

@@ -107,8 +107,17 @@ Test(fault_wait, slow_takes_its_time_and_jitter_stays_within)
     leat_ctx_free(ctx);
 }
 
-/* The delays themselves are looked at where none is waited for: the context
- * ends in a hurry, but the fault has counted. */
+Test(fault_wait, jitter_makes_some_calls_shorter_too)
+{
+    leat_ctx *ctx = leat_ctx_root(PATIENCE);
+    struct leat_fault slow = {.kind = LEAT_FAULT_SLOW, .delay = 12 * LEAT_MS,
+                              .jitter = 12 * LEAT_MS};
+    uint64_t key = 0;
+    while (took(ctx, &slow, key) >= 12 * LEAT_MS)
+        cr_assert_lt(++key, 50);
+    leat_ctx_free(ctx);
+}
+
 Test(fault_wait, slow_ends_with_its_context)
 {
     struct leat_fault slow = {.kind = LEAT_FAULT_SLOW, .delay = 900 * LEAT_S};
@@ -209,15 +218,20 @@ Test(fault_wait, with_a_lock_held_the_calls_that_are_not_due_wait_too)
 struct traffic {
     struct leat_fault fault;
     leat_ctx *ctx;
-    struct gate stop, odd;
+    struct gate stop, odd, calls[3];
+    struct gate next;
 };
 
 static void *hurry(void *arg)
 {
     struct traffic *traffic = arg;
-    for (uint64_t n = 0; !gate_passed(&traffic->stop, 1); n++)
+    unsigned me = atomic_fetch_add_explicit(&traffic->next.at, 1,
+                                            memory_order_relaxed);
+    for (uint64_t n = 0; !gate_passed(&traffic->stop, 1); n++) {
         if (leat_fault_hit(traffic->ctx, &traffic->fault, n) != LEAT_OK)
             gate_open(&traffic->odd, 1);
+        gate_step(&traffic->calls[me]);
+    }
     return NULL;
 }
 
@@ -228,12 +242,22 @@ Test(fault_wait, may_be_switched_while_threads_hang_in_it)
     pthread_t threads[3];
     gate_init(&traffic.stop);
     gate_init(&traffic.odd);
+    gate_init(&traffic.next);
+    for (int i = 0; i < 3; i++)
+        gate_init(&traffic.calls[i]);
     for (int i = 0; i < 3; i++)
         thread_start(&threads[i], hurry, &traffic);
     for (size_t round = 0; round < scaled(100); round++) {
         leat_fault_switch(&traffic.fault, true);
         until_hits(&traffic.fault, leat_fault_hits(&traffic.fault) + 1);
         leat_fault_switch(&traffic.fault, false);
+        for (int i = 0; i < 3; i++) { /* nobody is left in it */
+            unsigned at = atomic_load_explicit(&traffic.calls[i].at,
+                                               memory_order_relaxed);
+            while (atomic_load_explicit(&traffic.calls[i].at,
+                                        memory_order_relaxed) == at)
+                look_again();
+        }
     }
     gate_open(&traffic.stop, 1);
     for (int i = 0; i < 3; i++)
