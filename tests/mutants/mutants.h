@@ -1,10 +1,10 @@
 /* mutants.h - what the parts of the mutation tester share.
  *
- * lex.c cuts a source into tokens, rules.c makes mutants of them, proc.c runs
- * commands, suites.c knows the tests and in which order to try them, choose.c
- * takes samples, judge.c takes one mutant through builds and tests, book.c
- * keeps verdicts, reasons and the report, base.c is for all, main.c is the
- * command.
+ * lex.c cuts a source into tokens, rules.c and conditions.c make mutants of
+ * them, proc.c runs commands, suites.c knows the tests and in which order to try
+ * them, choose.c takes samples, judge.c takes one mutant through builds and
+ * tests, book.c keeps verdicts, reasons and the report, base.c is for all,
+ * main.c is the command.
  * SPDX-License-Identifier: MIT */
 #ifndef MUTANTS_H
 #define MUTANTS_H
@@ -90,8 +90,8 @@ size_t choose(struct mutants *all, const char *only, size_t sample,
 void list_chosen(const struct mutants *all);
 
 /* proc.c: the command's exit status, 128 + a signal; LATE after that many
- * seconds, ENDED when somebody wants us to end. line() gets each line of its output, and
- * ends the command by true. */
+ * seconds, ENDED when somebody wants us to end. line() gets each line of its
+ * output, and ends the command by true. */
 enum { LATE = -1, ENDED = -2 };
 extern volatile sig_atomic_t stop;
 typedef bool line_fn(void *arg, const char *line);

@@ -45,7 +45,7 @@ ifneq ($(filter mutants $(mutants_dir)/%,$(MAKECMDGOALS)),)
 $(foreach b,$(mutant_builds),$(eval $(call mutant_build,$(b))))
 endif
 
-$(BUILD)/tools/mutants: $(wildcard tests/mutants/*.c) tests/mutants/mutants.h
+$(BUILD)/tools/mutants: $(wildcard tests/mutants/*.c) $(wildcard tests/mutants/*.h)
 	@mkdir -p $(@D)
 	$(call quiet,link)$(CC) -std=c11 -O1 -g $(WARN) -pthread -o $@ $(filter %.c,$^)
 

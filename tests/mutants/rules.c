@@ -4,7 +4,8 @@
  *   drop-lock drop-unlock drop-wake drop-close drop-drop drop-free
  *                     a call whose name says so is left out
  *   while-to-if       a condition is looked at once
- *   boundary          < becomes <=, > becomes >=, and back
+ *   boundary          < becomes <=, > becomes >=, and back, but not in
+ *                     x < y ? x : y
  *   equal             == becomes !=, and back, where no if is negated for it
  *   off-by-one        + 1 or - 1 is left out
  *   from-one          a for loop does not begin at 0
@@ -16,7 +17,7 @@
  *
  * A mutant has as many lines as its source, so that messages keep their lines.
  * SPDX-License-Identifier: MIT */
-#include "mutants.h"
+#include "maker.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,18 +67,12 @@ bool rule_wants(const char *rule, const char *build)
     return false;
 }
 
-struct maker {
-    struct mutants *to;
-    const struct file *file;
-    char *function;
-};
-
-static const char *at(const struct maker *m, size_t token)
+const char *maker_at(const struct maker *m, size_t token)
 {
     return m->file->text + m->file->tokens[token].at;
 }
 
-static const struct token *tok(const struct maker *m, size_t token)
+const struct token *tok(const struct maker *m, size_t token)
 {
     return &m->file->tokens[token];
 }
@@ -87,12 +82,13 @@ static size_t end_of(const struct maker *m, size_t token)
     return tok(m, token)->at + tok(m, token)->len;
 }
 
-static bool any(const struct maker *m, size_t token, const char *words)
+bool any(const struct maker *m, size_t token, const char *words)
 {
     const struct token *t = tok(m, token);
 
-    for (const char *w = words; (w = strchr(w, *at(m, token))); w++)
-        if ((w == words || w[-1] == ' ') && !strncmp(w, at(m, token), t->len) &&
+    for (const char *w = words; (w = strchr(w, *maker_at(m, token))); w++)
+        if ((w == words || w[-1] == ' ') &&
+            !strncmp(w, maker_at(m, token), t->len) &&
             (w[t->len] == ' ' || w[t->len] == '\0'))
             return true;
     return false;
@@ -100,8 +96,8 @@ static bool any(const struct maker *m, size_t token, const char *words)
 
 /* Tokens first to last become `with`. Ids say where, and count what is the same
  * in one line. */
-static void make(struct maker *m, const char *rule, size_t first, size_t last,
-                 const char *with)
+void make(struct maker *m, const char *rule, size_t first, size_t last,
+          const char *with)
 {
     struct mutants *all = m->to;
     const struct token *t = tok(m, first);
@@ -129,8 +125,8 @@ static void make(struct maker *m, const char *rule, size_t first, size_t last,
 }
 
 /* The same with text round it: what is inside keeps its lines itself. */
-static void wrap(struct maker *m, const char *rule, size_t first, size_t last,
-                 const char *before, const char *after)
+void wrap(struct maker *m, const char *rule, size_t first, size_t last,
+          const char *before, const char *after)
 {
     size_t from = tok(m, first)->at, len = end_of(m, last) - from;
     struct mutant *mutant;
@@ -179,51 +175,10 @@ static void drop_call(struct maker *m, size_t i)
     if (!is(m->file, i, "("))
         return;
     for (size_t d = 0; d < sizeof dropped / sizeof *dropped; d++)
-        if (has_word(at(m, name), tok(m, name)->len, dropped[d].words)) {
+        if (has_word(maker_at(m, name), tok(m, name)->len, dropped[d].words)) {
             make(m, dropped[d].rule, first, tok(m, i)->match, "");
             return;
         }
-}
-
-/* --- conditions --- */
-
-/* Whether token i is inside the condition of an if. */
-static bool in_if(const struct maker *m, size_t i)
-{
-    while (i-- > 0 && !any(m, i, "; { }"))
-        if (is(m->file, i, "(") && is(m->file, i - 1, "if"))
-            return true;
-        else if (is(m->file, i, ")"))
-            i = tok(m, i)->match;
-    return false;
-}
-
-static void conditions(struct maker *m, size_t i)
-{
-    static const char *const marks[][3] = {
-        {"<", "<=", "boundary"}, {"<=", "<", "boundary"},
-        {">", ">=", "boundary"}, {">=", ">", "boundary"},
-        {"==", "!=", "equal"},   {"!=", "==", "equal"}};
-    size_t p = i - 1;
-
-    if (is(m->file, i, "if") && is(m->file, i + 1, "(")) {
-        wrap(m, "negate-if", i + 1, tok(m, i + 1)->match, "(!", ")");
-    } else if (is(m->file, i, "while") &&
-               !(is(m->file, p, "}") &&
-                 is(m->file, tok(m, p)->match - 1, "do"))) {
-        make(m, "while-to-if", i, i, "if");
-    } else if (is(m->file, i, "for") && is(m->file, i + 1, "(")) {
-        for (size_t j = i + 2; !any(m, j, "; )"); j++)
-            if (is(m->file, j, "=") && is(m->file, j + 1, "0"))
-                make(m, "from-one", j + 1, j + 1, "1");
-    } else if (any(m, i, "+ -") && is(m->file, i + 1, "1") &&
-               (any(m, p, ") ]") || tok(m, p)->kind != MARK) &&
-               !is(m->file, p, "return")) {
-        make(m, "off-by-one", i, i + 1, "");
-    }
-    for (size_t k = 0; k < sizeof marks / sizeof *marks; k++)
-        if (is(m->file, i, marks[k][0]) && !(k > 3 && in_if(m, i)))
-            make(m, marks[k][2], i, i, marks[k][1]);
 }
 
 /* --- time --- */
@@ -231,7 +186,7 @@ static void conditions(struct maker *m, size_t i)
 static void deadlines(struct maker *m, size_t i)
 {
     size_t open = i + 1, close, last;
-    const char *name = at(m, i);
+    const char *name = maker_at(m, i);
     size_t len = tok(m, i)->len;
 
     if (tok(m, i)->kind != WORD || !is(m->file, open, "("))
@@ -294,10 +249,11 @@ void make_mutants(struct mutants *mutants, const struct file *file)
             continue;
         if (is(file, i - 1, ")")) { /* else a struct, a list of values */
             name = file->tokens[i - 1].match - 1;
-            m.function = text("%.*s", (int)tok(&m, name)->len, at(&m, name));
+            m.function = text("%.*s", (int)tok(&m, name)->len,
+                              maker_at(&m, name));
             for (size_t j = i + 1; j < end; j++) {
                 drop_call(&m, j);
-                conditions(&m, j);
+                make_conditions(&m, j);
                 deadlines(&m, j);
                 returned(&m, j);
             }

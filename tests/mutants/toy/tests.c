@@ -30,6 +30,12 @@ Test(toy, positive_is_not_negative)
     cr_assert_eq(toy_positive(-2), 0);
 }
 
+Test(toy, natural_is_not_negative)
+{
+    cr_assert_eq(toy_natural(2), 2);
+    cr_assert_eq(toy_natural(-2), 0);
+}
+
 Test(toy, many_is_not_few) /* and what 5 is it does not say */
 {
     cr_assert_eq(toy_many(9), 1);

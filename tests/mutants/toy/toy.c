@@ -55,6 +55,13 @@ int toy_positive(int n)
     return n > 0 ? n : 0;
 }
 
+int toy_natural(int n)
+{
+    if (n > 0)
+        return n;
+    return 0;
+}
+
 int toy_many(int n)
 {
     return n > 5;
