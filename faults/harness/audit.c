@@ -19,6 +19,7 @@ static void summarize(const struct leat__plan *plan,
         report->cells += mark >= LEAT__HOLDS;
         report->failed += mark == LEAT__FAILS;
         report->missed += mark == LEAT__MISSED;
+        report->once += mark == LEAT__HOLDS && *plan->cells[i].once;
     }
     leat__table_print(plan, &text, false);
 }

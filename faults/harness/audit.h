@@ -53,6 +53,7 @@ struct leat__cell {
     struct leat_fault fault; /* here, so that its hits outlive a crash */
     enum leat__mark mark;
     char why[LEAT__WHY];                 /* the laws that do not hold */
+    char once[LEAT__WHY];                /* nor did, but then did */
     char unjudged[LEAT__LAWS][LEAT__ITEM_TEXT]; /* "": it was judged */
     struct leat__base base;              /* of a clean one */
 };
@@ -106,6 +107,9 @@ struct leat__cell *leat__plan_clean(const struct leat__plan *plan,
 
 /* Runs the wanted cells, and fills in their marks. */
 void leat__plan_run(const struct leat__plan *plan);
+
+/* Whether the time that passes decides what a cell shows. */
+bool leat__kind_is_timed(enum leat__kind kind);
 
 /* How long a cell's process may take. */
 leat_duration leat__cell_limit(const struct leat__plan *plan,

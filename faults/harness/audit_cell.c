@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static const leat_duration PLENTY = 30 * LEAT_S;
+static const leat_duration PLENTY = 30 * LEAT_S, NOTICE = 80 * LEAT_MS;
 
 struct leat__hand {
     leat_audit_run *run;
@@ -36,7 +36,8 @@ static void *act(void *arg)
     leat_audit_run *run = hand->run;
     enum leat__kind kind = run->cell->kind;
     leat_duration past = /* leat has noticed, and noted who is where */
-        run->grace / 4 < 80 * LEAT_MS ? run->grace / 4 : 80 * LEAT_MS;
+        run->grace / 4 < NOTICE ? run->grace / 4
+                                : NOTICE << run->cell->tries;
 
     if (!wait_for_hit(hand))
         return NULL;
@@ -104,18 +105,12 @@ bool leat__wait_for_threads(size_t most, leat_duration patience)
     return gone;
 }
 
-/* Others have it so far off that a busy machine is no matter. */
-static bool meets_deadline(enum leat__kind kind)
-{
-    return kind == LEAT__HANG || kind == LEAT__STUBBORN ||
-           kind == LEAT__DEADLINE || kind == LEAT__NEVER_CLOSE;
-}
-
 static void set_times(leat_audit_run *run)
 {
     const struct leat_audit *audit = run->plan->audit;
 
-    run->slack = audit->slack > 0 ? audit->slack : LEAT_S;
+    run->slack = (audit->slack > 0 ? audit->slack : LEAT_S)
+                 << run->cell->tries;
     run->deadline = audit->deadline;
     if (!run->base)
         run->deadline = PLENTY;
@@ -128,8 +123,9 @@ static void set_times(leat_audit_run *run)
                  : run->cell->kind == LEAT__STUBBORN ||
                            run->deadline > 2 * LEAT_S ? run->deadline / 2
                                                       : LEAT_S;
-    if (!meets_deadline(run->cell->kind))
-        run->deadline = PLENTY;
+    if (!leat__kind_is_timed(run->cell->kind) ||
+        run->cell->kind == LEAT__CANCEL)
+        run->deadline = PLENTY; /* a busy machine is no matter */
 }
 
 leat_duration leat__cell_limit(const struct leat__plan *plan,

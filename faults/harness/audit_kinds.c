@@ -26,6 +26,13 @@ bool leat__kind_fits(const struct leat__plan *plan, enum leat__kind kind,
     return true;
 }
 
+bool leat__kind_is_timed(enum leat__kind kind)
+{
+    return kind == LEAT__HANG || kind == LEAT__STUBBORN ||
+           kind == LEAT__DEADLINE || kind == LEAT__NEVER_CLOSE ||
+           kind == LEAT__CANCEL;
+}
+
 /* splitmix64 */
 static uint64_t mix(uint64_t x)
 {

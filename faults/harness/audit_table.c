@@ -121,10 +121,12 @@ static void say_why(const struct leat__plan *plan, struct leat__text *text)
     for (size_t i = 0; i < plan->count; i++) {
         const struct leat__cell *cell = &plan->cells[i];
 
-        if (cell->mark != LEAT__FAILS)
-            continue;
         leat__cell_name(plan, cell, name, sizeof name);
-        leat__say(text, "%s: %s\n", name, cell->why);
+        if (cell->mark == LEAT__FAILS)
+            leat__say(text, "%s: %s\n", name, cell->why);
+        else if (*cell->once)
+            leat__say(text, "once, and not again alone with twice the time: "
+                            "%s: %s\n", name, cell->once);
     }
 }
 

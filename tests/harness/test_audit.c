@@ -1,7 +1,7 @@
 /* test_audit.c - the audit of a pipeline of leat's: a sound one passes, each
  * planted bug is found, in the cells where it shows, and named.
  * SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* posix_openpt(), MAP_ANONYMOUS */
 #include "support/gate.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 TestSuite(audit, .timeout = 30);
@@ -23,7 +24,7 @@ enum { LINES = 12 };
 static enum bug {
     NOTHING, LEAKS_WHEN_CANCELED, LEAKS_A_DESCRIPTOR, LEAVES_A_THREAD,
     DEAF_AFTER_THE_END, DIES_WHEN_CANCELED, REMEMBERS_FAILURES, DROPS_TWICE,
-    NEVER_ENDS
+    NEVER_ENDS, LEAKS_THE_FIRST_TIME
 } bug;
 
 struct line { char text[16]; };
@@ -34,6 +35,7 @@ static struct leat_array from = {lines, sizeof *lines, LINES};
 static atomic_long alive;
 static atomic_uint tried[LINES];
 static struct gate never;
+static int *times; /* shared by the processes */
 
 static long count_alive(void *arg)
 {
@@ -95,7 +97,9 @@ static void misbehave(leat_ctx *ctx)
         gate_wait(&never, 1);
     if (leat_ctx_cause(ctx) == LEAT_OK)
         return;
-    if (bug == LEAKS_WHEN_CANCELED)
+    if (bug == LEAKS_WHEN_CANCELED ||
+        (bug == LEAKS_THE_FIRST_TIME &&
+         __atomic_fetch_add(times, 1, __ATOMIC_RELAXED) == 0))
         atomic_fetch_add(&alive, 1);
     if (bug == DEAF_AFTER_THE_END)
         gate_wait(&never, 1);
@@ -178,6 +182,56 @@ Test(audit, an_item_leaked_by_a_stage_that_was_canceled_is_found_there_only)
                  LEAT_PARTIAL);
     SAYS("1 of 3 cells fail");
     SAYS("save/cancel/1: left: left 1 items alive");
+}
+
+Test(audit, what_fails_once_and_not_again_passes_but_is_told)
+{
+    times = mmap(NULL, sizeof *times, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq((void *)times, MAP_FAILED);
+    cr_assert_eq(audit(LEAKS_THE_FIRST_TIME, "save/cancel/1"), LEAT_OK, "\n%s",
+                 report.text);
+    cr_assert_eq(report.once, 1);
+    SAYS("once, and not again alone with twice the time: save/cancel/1: left: "
+         "left 1 items alive");
+    munmap(times, sizeof *times);
+}
+
+/* A terminal of our own; NULL: there is none to be had. */
+static FILE *open_terminal(int *master)
+{
+    *master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (*master < 0 || grantpt(*master) || unlockpt(*master))
+        return NULL;
+    return fopen(ptsname(*master), "w");
+}
+
+static void print_to(FILE *out, int master, char *text, size_t size)
+{
+    struct leat_audit a = {.name = "orders", .build = build, .out = out,
+                           .only = "parse/slow/1", .seed = 1};
+    bug = NOTHING;
+    cr_assert_eq(leat_audit(&a, &report), LEAT_OK, "\n%s", report.text);
+    fflush(out);
+    ssize_t count = read(master, text, size - 1);
+    text[count > 0 ? count : 0] = '\0';
+}
+
+Test(audit, colours_are_for_terminals_and_not_where_NO_COLOR_is_set)
+{
+    char text[4096];
+    int master;
+    FILE *terminal = open_terminal(&master);
+    cr_assert_not_null(terminal);
+    unsetenv("NO_COLOR");
+    print_to(terminal, master, text, sizeof text);
+    cr_assert(strstr(text, "\033[32m+"), "%s", text);
+    setenv("NO_COLOR", "1", 1);
+    print_to(terminal, master, text, sizeof text);
+    cr_assert(strstr(text, "orders: "), "%s", text);
+    cr_assert_null(strchr(text, '\033'));
+    fclose(terminal);
+    close(master);
 }
 
 Test(audit, an_item_released_twice_is_found)

@@ -45,8 +45,11 @@
  *   left        no thread, descriptor, item or memory (leat/scope.h)
  *   rerun       what has failed, run again without the fault, is all right, and
  *               with what was all right before makes up the whole
- * A law that cannot be judged is listed below the table, with the reason, once.
- * A cell whose fault met no item is marked, too: it shows nothing.
+ * A cell in which time decides (hang, stubborn, never-close, cancel, deadline) and
+ * that fails is run once more, alone and with twice the time; if the laws hold
+ * then, the cell passes, and the first reason is printed all the same. A law that
+ * cannot be judged is listed below the table, with the reason, once. A cell whose
+ * fault met no item is marked, too: it shows nothing.
  * SPDX-License-Identifier: MIT */
 #ifndef LEAT_AUDIT_H
 #define LEAT_AUDIT_H
@@ -120,6 +123,7 @@ struct leat_audit_report {
     uint64_t seed;
     unsigned cells, failed; /* that were run; in which a law did not hold */
     unsigned missed;        /* whose fault met no item */
+    unsigned once;          /* that failed once, and not again */
     char text[LEAT_AUDIT_TEXT]; /* the table, why, and what was not judged */
 };
 
