@@ -78,6 +78,7 @@ struct leat_audit_run {
     leat_duration deadline, grace, slack;
     int64_t began, ended;
     _Atomic int64_t canceled; /* when; 0: not */
+    atomic_bool noticed; /* leat has noted who has what in hand */
     uint64_t hits;
 };
 

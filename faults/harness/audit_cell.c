@@ -36,8 +36,9 @@ static void *act(void *arg)
     leat_audit_run *run = hand->run;
     enum leat__kind kind = run->cell->kind;
     leat_duration past = /* leat has noticed, and noted who is where */
-        run->grace / 4 < NOTICE ? run->grace / 4
-                                : NOTICE << run->cell->tries;
+        run->plan->audit->build ? run->grace / 2
+        : run->grace / 4 < NOTICE ? run->grace / 4
+                                  : NOTICE << run->cell->tries;
 
     if (!wait_for_hit(hand))
         return NULL;
@@ -56,7 +57,8 @@ static void *act(void *arg)
     for (int64_t now = leat__harness_now(), until = past < INT64_MAX - now
                                                         ? now + past
                                                         : INT64_MAX;
-         leat__harness_now() < until && !atomic_load(&hand->over);)
+         leat__harness_now() < until && !atomic_load(&hand->over) &&
+         !atomic_load(&run->noticed);)
         leat__nap(LEAT_MS / 2);
     leat_fault_switch(run->fault, false);
     return NULL;

@@ -18,6 +18,34 @@ static bool build(leat_audit_run *run, struct leat_pipeline *pipeline)
     return status == LEAT_OK;
 }
 
+/* Lets the hand go on, and passes on what the project wants to hear. */
+static void listen(const struct leat_event *event, void *arg)
+{
+    struct leat__trial *trial = arg;
+
+    if (event->kind == LEAT_EVENT_CANCEL &&
+        trial->run->cell->kind != LEAT__STUBBORN &&
+        strcmp(event->stage,
+               trial->pipeline.stages[trial->run->cell->stage].name) == 0)
+        atomic_store(&trial->run->noticed, true);
+    if (trial->trace && trial->events & 1u << event->kind)
+        trial->trace(event, trial->trace_arg);
+}
+
+static void take_trace(struct leat__trial *trial)
+{
+    struct leat_pipeline *pipeline = &trial->pipeline;
+    const unsigned quiet = 1u << LEAT_EVENT_OK | 1u << LEAT_EVENT_SKIP;
+
+    trial->trace = pipeline->trace;
+    trial->trace_arg = pipeline->trace_arg;
+    trial->events = pipeline->events ? pipeline->events : ~quiet;
+    pipeline->trace = listen;
+    pipeline->trace_arg = trial;
+    pipeline->events = (trial->trace ? trial->events : 0) |
+                       1u << LEAT_EVENT_CANCEL;
+}
+
 static void prepare(struct leat__trial *trial)
 {
     leat_audit_run *run = trial->run;
@@ -26,6 +54,7 @@ static void prepare(struct leat__trial *trial)
     if (trial->pipeline.grace <= 0)
         trial->pipeline.grace = run->grace;
     run->grace = trial->pipeline.grace;
+    take_trace(trial);
     if (trial->pipeline.seed == 0)
         trial->pipeline.seed = run->plan->seed;
     if (!run->plan->audit->rerun)
@@ -96,7 +125,9 @@ static void rerun(struct leat__trial *first)
                      leat_strstatus(status));
     ctx = leat_ctx_root(30 * LEAT_S);
     if (status == LEAT_OK) {
-        leat_run(ctx, &pipeline, &report);
+        if (leat_run(ctx, &pipeline, &report) == LEAT_INVALID)
+            leat__broken(run, LEAT__RERUN, "it was refused: %s",
+                         report.cause.message);
         judge_rerun(first, &report);
         if (audit->rerun_end)
             audit->rerun_end(&report, audit->arg);

@@ -118,6 +118,7 @@ static void try_again(const struct leat__plan *plan, struct leat__cell *cell,
 {
     cell->tries++;
     cell->mark = LEAT__NOT_RUN;
+    memset(cell->unjudged, 0, sizeof cell->unjudged);
     start(plan, cell, slot, slot->silent);
 }
 
@@ -182,6 +183,7 @@ static void confirm(const struct leat__plan *plan, bool silent)
         cell->tries++;
         memcpy(cell->once, cell->why, sizeof cell->once);
         *cell->why = '\0';
+        memset(cell->unjudged, 0, sizeof cell->unjudged);
         run_some(plan, i, 1, silent);
     }
 }

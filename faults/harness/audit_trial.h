@@ -11,6 +11,9 @@ struct leat__trial {
     struct leat_report report;
     struct leat__kept *kept; /* NULL: the pipeline keeps its own */
     int status;
+    void (*trace)(const struct leat_event *event, void *arg); /* the project's */
+    void *trace_arg;
+    unsigned events;
     size_t threads; /* before */
     bool stuck;     /* some of the run are still there, and use what it has */
 };
