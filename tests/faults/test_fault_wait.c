@@ -231,6 +231,7 @@ static void *hurry(void *arg)
         if (leat_fault_hit(traffic->ctx, &traffic->fault, n) != LEAT_OK)
             gate_open(&traffic->odd, 1);
         gate_step(&traffic->calls[me]);
+        look_again(); /* all the others are to have their turn */
     }
     return NULL;
 }
@@ -248,8 +249,10 @@ Test(fault_wait, may_be_switched_while_threads_hang_in_it)
     for (int i = 0; i < 3; i++)
         thread_start(&threads[i], hurry, &traffic);
     for (size_t round = 0; round < scaled(100); round++) {
+        uint64_t hits = leat_fault_hits(&traffic.fault);
         leat_fault_switch(&traffic.fault, true);
-        until_hits(&traffic.fault, leat_fault_hits(&traffic.fault) + 1);
+        while (leat_fault_hits(&traffic.fault) == hits)
+            look_again();
         leat_fault_switch(&traffic.fault, false);
         for (int i = 0; i < 3; i++) { /* nobody is left in it */
             unsigned at = atomic_load_explicit(&traffic.calls[i].at,
