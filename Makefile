@@ -39,7 +39,8 @@ FLAGS.tsan = -O1 -g -Werror -fsanitize=thread -DLEAT_SLOW=8
 FLAGS.valgrind = -O1 -g -Werror -DLEAT_WATCH -DLEAT_SLOW=20
 FLAGS.nospin = -O2 -g -Werror -DLEAT_NOSPIN
 
-# The tests themselves are optimised in ubsan alone, which warns more for it:
+# The tests themselves are optimised in ubsan alone, which warns more for it (and
+# in release, which has the benchmarks):
 # elsewhere that would be most of the time it takes to build.
 
 # Criterion runs these; the plain runner the others (tests/support/plain).
@@ -100,7 +101,7 @@ $(BUILD)/$(1)/flags: FORCE
 	  if cmp -s $$@.$$$$$$$$ $$@; then rm $$@.$$$$$$$$; else mv $$@.$$$$$$$$ $$@; fi
 
 $(BUILD)/$(1)/tests/%.o $(BUILD)/$(1)/lessons/%.o $(BUILD)/$(1)/lib/examples/%.o: SOFT = $$(TEST_WARN)
-$(BUILD)/$(1)/tests/%.o: OPT = $(if $(filter ubsan,$(1)),,-O0)
+$(BUILD)/$(1)/tests/%.o: OPT = $(if $(filter ubsan release,$(1)),,-O0)
 $(BUILD)/$(1)/tests/%.o: INC = $(if $(filter $(1),$(CRITERION)),,-isystem tests/support/plain)
 $(BUILD)/$(1)/tests/lib/private/%.o: INC += -Ilib/src
 $(BUILD)/$(1)/%.o: %.c $(BUILD)/$(1)/flags
