@@ -90,6 +90,7 @@ watched = $(BUILD)/tools/watchdog
 all: $(BUILD)/release/libleat.a $(BUILD)/release/libleat.so ## the library, static and shared, the adapters, the faults
 	@$(MAKE) --no-print-directory $(foreach a,$(here),\
 	  $(BUILD)/release/libleat-$(a).a $(BUILD)/release/libleat-$(a).so)
+	@$(if $(libc_faults_src),$(MAKE) --no-print-directory $(BUILD)/release/libleat-faults-libc.a)
 	@$(foreach a,$(filter-out $(here),$(LIBRARIES)),echo \
 	  "leat-$(a) is not built: $(HEADER.$(a)) is not installed (make deps)";)
 
@@ -274,7 +275,7 @@ install: all ## DESTDIR= PREFIX=: libraries, headers, pkg-config files
 	install -m 644 lib/include/leat.h "$(dest)/include"
 	install -m 644 lib/include/leat/*.h "$(dest)/include/leat"
 	sh tests/check/install.sh "$(dest)" "$(PREFIX)" $(version) $(soversion) $(BUILD)/release \
-	  $(foreach a,$(here),'$(a):$(REQUIRES.$(a)):$(LIBS.$(a))')
+	  $(foreach a,$(here),'$(a):$(REQUIRES.$(a)):$(LIBS.$(a))') '$(WRAP)'
 
 uninstall: ## what install put there
 	rm -rf "$(dest)/include/leat" "$(dest)/include/leat.h" "$(dest)"/lib/libleat.* \

@@ -1,6 +1,7 @@
 #!/bin/sh
-# install.sh DEST PREFIX VERSION SOVERSION BUILT NAME:REQUIRES:LIBS... : the
-# libraries and their pkg-config files.
+# install.sh DEST PREFIX VERSION SOVERSION BUILT NAME:REQUIRES:LIBS... WRAP :
+# the libraries and their pkg-config files. WRAP: what the linker is told for
+# faults of libc.
 set -e
 dest=$1 prefix=$2 version=$3 soversion=$4 built=$5; shift 5
 library() { # name
@@ -27,6 +28,7 @@ EOF
 library libleat
 pc leat leat "concurrent batch pipelines in C" "" -lleat -pthread
 for adapter; do
+    case $adapter in -Wl,*) wrap=$adapter; continue ;; esac
     name=${adapter%%:*} rest=${adapter#*:}
     case $name in
     faults) headers=faults/include what="misbehaviour on purpose, and a harness, for any code" ;;
@@ -37,4 +39,9 @@ for adapter; do
     pc "leat-$name" "leat-$name" "$what" "leat" "-lleat-$name" "${rest#*:}"
     [ -n "${rest%%:*}" ] && echo "Requires.private: ${rest%%:*}" >>"$dest/lib/pkgconfig/leat-$name.pc"
 done
+if [ "$wrap" ]; then
+    install -m 644 "$built/libleat-faults-libc.a" "$dest/lib"
+    pc leat-faults-libc leat-faults-libc "calls of libc that fail, for leat-faults" "leat-faults" \
+        "-lleat-faults-libc $wrap"
+fi
 exit 0

@@ -26,12 +26,31 @@ adapter() { # shellcheck disable=SC2046
     sed -i '1i#include <leat.h>' "$work/$1.c"
     $CC -std=c11 -o "$work/$1" "$work/$1.c" -Wl,--no-as-needed $(flags "leat-$1") && "$work/$1"
 }
+libc_faults() { # a program of three lines whose first malloc fails
+    cat >"$work/libc.c" <<'EOF'
+#include <leat/fault_libc.h>
+#include <stdlib.h>
+int main(void)
+{
+    struct leat_fault_libc first = {.calls = LEAT_LIBC_MALLOC, .nth = 1};
+    void *before = malloc(1), *none, *after;
+    int status = leat_fault_libc_begin(&first);
+    none = malloc(1);
+    after = malloc(1);
+    status |= leat_fault_libc_end(NULL);
+    return status || !before || none || !after;
+}
+EOF
+    # shellcheck disable=SC2046
+    $CC -std=c11 -o "$work/libc" "$work/libc.c" $(flags leat-faults-libc) && "$work/libc"
+}
 version() { [ "$(pkg-config --modversion leat)" = "$(sed -n 's/.*LEAT_VERSION "\(.*\)"/\1/p' lib/include/leat/version.h)" ]; }
 empty() { [ -z "$(find "$work/root" ! -type d)" ]; }
 check "make install" install install
 check "leat.pc has the version of version.h" version
 check "squares.c is built with pkg-config, and prints what it must" program
 for a; do check "a program with leat-$a" adapter "$a"; done
+check "a program with leat-faults-libc" libc_faults
 check "make uninstall" install uninstall
 check "make uninstall leaves no file" empty
 echo "$passed passed, $failed failed"

@@ -27,27 +27,35 @@ for h in $(headers "$@"); do
 done
 
 # --- symbols: what the preprocessed headers of a folder declare
-declared() { # folder with leat/*.h
-    for h in "$1"/leat/*.h; do
+# (functions that are whole in the header apart)
+declared() { # folder with leat/*.h, and a header in it for one of them alone
+    for h in "$1"/leat/${2:-*.h}; do
+        [ "$2" ] || [ "${h##*/}" != fault_libc.h ] || continue # an archive of its own
         # shellcheck disable=SC2086
         echo "#include \"$h\"" | $CC -std=c11 -E $includes -I. -x c - |
             awk -v folder="$1/" '/^# [0-9]+ "/ {mine = index($3, folder) > 0; next} mine'
-    done | tr '\n' ' ' | tr ';' '\n' |
+    done | awk '/^static inline/ {on = 1} !on; /^}/ {on = 0}' | tr '\n' ' ' | tr ';' '\n' |
         sed -n -e 's/^.*typedef.*$//' -e '/^[^{=]*leat_stage_fn \(.*\)/{s//\1/;s/,/\n/g;p;d}' \
             -e 's/^.*[ *]\(leat_[a-z0-9_]*\) *(.*$/\1/p' -e 's/.*extern.*[ *]\(leat_[a-z0-9_]*\) *$/\1/p' |
         tr -d ' ' | grep '^leat_' | sort -u
 }
-exported() { nm -D --defined-only "$1" | awk '{print $3}' | grep -v '^_\(init\|fini\)$' | sort -u; }
+exported() {
+    case $1 in
+    *.a) nm --defined-only --extern-only "$1" | grep -v ' \(__wrap_\|leat__\)' ;;
+    *) nm -D --defined-only "$1" ;;
+    esac | awk 'NF == 3 {print $3}' | grep -v '^_\(init\|fini\)$' | sort -u
+}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-compare() { # folder, library
-    declared "$1" >"$work/declared"
+compare() { # folder, library, header
+    declared "$1" "$3" >"$work/declared"
     exported "$2" >"$work/exported"
     if [ -s "$work/declared" ] && diff "$work/declared" "$work/exported" >"$work/diff"; then ok
     else bad "$2: declared (<) is not exported (>):"; cat "$work/diff"; fi
 }
 compare lib/include "$build/release/libleat.so"
 for a; do compare "$(folder "$a")" "$build/release/libleat-$a.so"; done
+compare faults/include "$build/release/libleat-faults-libc.a" fault_libc.h
 
 # --- globals: no writable data, and no call of the forbidden
 data=$(nm -f sysv "$build/release/libleat.a" |
