@@ -35,7 +35,8 @@ static char *trimmed(char *s)
 }
 
 /* Lines "PATTERN | SOURCE | REASON": a shell's pattern over the id or over
- * file:function:rule, what the source line must contain (or nothing), why.
+ * file:function:rule, with :n behind it over the n-th of the function alone;
+ * what the source line must contain (or nothing); why.
  * False: one of them is none; no file is no reasons. */
 bool read_reasons(const char *path)
 {
@@ -79,15 +80,15 @@ static char *source_line(const struct mutant *m)
 
 static bool fits(const struct reason *reason, const struct mutant *m)
 {
-    char *line;
-    bool fits;
+    char *every = text("%.*s", (int)(strrchr(m->key, ':') - m->key), m->key);
+    char *line = source_line(m);
+    bool fits = (fnmatch(reason->pattern, m->id, 0) == 0 ||
+                 fnmatch(reason->pattern, m->key, 0) == 0 ||
+                 fnmatch(reason->pattern, every, 0) == 0) &&
+                strstr(line, reason->source);
 
-    if (fnmatch(reason->pattern, m->id, 0) != 0 &&
-        fnmatch(reason->pattern, m->key, 0) != 0)
-        return false;
-    line = source_line(m);
-    fits = strstr(line, reason->source) != NULL;
     free(line);
+    free(every);
     return fits;
 }
 

@@ -1,4 +1,4 @@
-/* conditions.c - mutants of what decides and counts: if, while, for, comparisons,
+/* conditions.c - mutants of what decides and counts: if, while, for, compare,
  * + 1 and - 1. The rules are told in rules.c.
  * SPDX-License-Identifier: MIT */
 #include "maker.h"

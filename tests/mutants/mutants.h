@@ -1,8 +1,8 @@
 /* mutants.h - what the parts of the mutation tester share.
  *
  * lex.c cuts a source into tokens, rules.c and conditions.c make mutants of
- * them, proc.c runs commands, suites.c knows the tests and in which order to try
- * them, choose.c takes samples, judge.c takes one mutant through builds and
+ * them, proc.c runs commands, suites.c knows the tests and which to try first,
+ * choose.c takes samples, judge.c takes one mutant through builds and
  * tests, book.c keeps verdicts, reasons and the report, base.c is for all,
  * main.c is the command.
  * SPDX-License-Identifier: MIT */
@@ -42,7 +42,7 @@ struct mutant {
     const char *rule;
     char *function;
     char *id;  /* lib/src/chan.c:120:drop-unlock */
-    char *key; /* lib/src/chan.c:leat_send:drop-unlock */
+    char *key; /* lib/src/chan.c:leat_send:drop-unlock:1 */
     enum verdict verdict;
     char *build, *test; /* what killed it */
     bool chosen;        /* wanted by --only and --sample */

@@ -101,7 +101,7 @@ void make(struct maker *m, const char *rule, size_t first, size_t last,
 {
     struct mutants *all = m->to;
     const struct token *t = tok(m, first);
-    int same = 1;
+    int same = 1, nth = 1;
     struct mutant *mutant;
 
     all->list = grown(all->list, all->count, sizeof *all->list);
@@ -114,11 +114,14 @@ void make(struct maker *m, const char *rule, size_t first, size_t last,
                               .rule = rule,
                               .function = m->function};
     for (struct mutant *b = all->list; b < mutant; b++)
-        same += b->file == m->file && b->line == t->line && b->rule == rule;
+        if (b->function == m->function && !strcmp(b->rule, rule)) {
+            same += b->line == t->line;
+            nth++;
+        }
     mutant->id = same == 1
                      ? text("%s:%d:%s", m->file->path, t->line, rule)
                      : text("%s:%d:%s:%d", m->file->path, t->line, rule, same);
-    mutant->key = text("%s:%s:%s", m->file->path, m->function, rule);
+    mutant->key = text("%s:%s:%s:%d", m->file->path, m->function, rule, nth);
     mutant->with = text("%s%*s", with, tok(m, last)->line - t->line, "");
     for (char *c = mutant->with + strlen(with); *c; c++)
         *c = '\n'; /* the line ends that must stay */
@@ -174,6 +177,8 @@ static void drop_call(struct maker *m, size_t i)
             return;
     if (!is(m->file, i, "("))
         return;
+    if (is(m->file, name, "must")) /* must(pthread_mutex_lock(m)) */
+        name = i + 1;
     for (size_t d = 0; d < sizeof dropped / sizeof *dropped; d++)
         if (has_word(maker_at(m, name), tok(m, name)->len, dropped[d].words)) {
             make(m, dropped[d].rule, first, tok(m, i)->match, "");

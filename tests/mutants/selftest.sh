@@ -51,7 +51,7 @@ ok "the survivor is shown with its line" says '^    return n > 5;'
 ok "the last line counts" last "1 survivor without a reason"
 ok "killers are remembered" grep -q '^toy.c toy/sum_lets_go 3$' out/killers
 
-echo 'toy.c:toy_many:boundary | n > 5 | what 5 is does not matter' >reasons
+echo 'toy.c:toy_many:boundary:1 | n > 5 | what 5 is does not matter' >reasons
 run --reasons reasons
 ok "a reason is enough" ends 0
 ok "the last line counts none" last "0 survivors without a reason"
