@@ -389,6 +389,29 @@ Test(fault_chan, of_a_flow_takes_items_and_settles_each, .init = set_up,
         }
 }
 
+Test(fault_chan, of_a_flow_goes_by_the_seq_whatever_is_missing, .init = set_up,
+     .fini = tear_down)
+{
+    struct leat_fault head = {.kind = LEAT_FAULT_DROP, .until = 10},
+                      third = {.kind = LEAT_FAULT_DROP, .every = 3};
+    leat_group *group = leat_group_new(ctx);
+    struct leat_item *item;
+    size_t count = 0;
+    flow_trial();
+    leat_chan *first = leat_fault_chan(
+        group, leat_generate(group, &t.pipeline.stages[READ]), NULL, &head);
+    leat_chan *out = leat_fault_chan(group, first, NULL, &third);
+    while (leat_recv(ctx, out, &item) == LEAT_OK) {
+        cr_assert(item->seq >= 10 && item->seq % 3 != 0);
+        leat_item_free(item);
+        count++;
+    }
+    cr_assert_eq(leat_group_wait(group, NULL), LEAT_OK);
+    leat_chan_free(out);
+    leat_chan_free(first);
+    cr_assert_eq(count, 20u); /* 30 from 10 on, less 12, 15 ... 39 */
+}
+
 static void renumber(void *value, size_t size, uint64_t die)
 {
     ((struct box *)value)->n = 1000;

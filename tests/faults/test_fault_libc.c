@@ -214,6 +214,11 @@ Test(fault_libc, fails_so_many_times_in_a_row)
                      "call %d", call);
     end();
     cr_expect_eq(report.hits, 3);
+    leat_fault_libc_begin(&(struct leat_fault_libc){
+        .calls = LEAT_LIBC_MALLOC, .nth = 3, .times = UINT64_MAX});
+    for (int call = 1; call <= 6; call++)
+        cr_expect_eq(try_malloc(), call >= 3 ? ENOMEM : 0, "call %d", call);
+    end();
 }
 
 Test(fault_libc, counts_only_where_nth_is_0, .init = make_file,
