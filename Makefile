@@ -31,7 +31,7 @@ MODES = release debug coverage asan ubsan tsan valgrind nospin
 
 FLAGS.release = -O2 -g
 FLAGS.debug = -O1 -g -Werror
-FLAGS.coverage = -O0 -g --coverage -fprofile-update=atomic
+FLAGS.coverage = -O0 -g --coverage -fprofile-update=atomic -Wl,-u,__gcov_dump
 FLAGS.asan = -O1 -g -Werror -fsanitize=address,undefined \
   -fno-sanitize-recover=all -fno-omit-frame-pointer -DLEAT_SLOW=4
 FLAGS.ubsan = -O1 -g -Werror -fsanitize=undefined -fno-sanitize-recover=all

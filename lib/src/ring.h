@@ -24,12 +24,11 @@ static inline size_t leat__min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Where the n-th of the items is. Mere signals (size 0) may have no address, and
- * nothing may be added to that. */
+/* Where the n-th of the items is. Mere signals (size 0) may have no address, to
+ * which nothing may be added: hence the numbers. */
 LEAT__INLINE void *leat__nth(const leat_chan *ch, const void *items, size_t n)
 {
-    char *first = (char *)(uintptr_t)items;
-    return ch->size > 0 ? first + n * ch->size : first;
+    return (void *)((uintptr_t)items + n * ch->size);
 }
 
 static inline void leat__copy(const leat_chan *ch, void *to, const void *from,

@@ -6,6 +6,7 @@
 #include "support/gate.h"
 #include "support/scale.h"
 #include "support/torture.h"
+#include <leat/fault_libc.h>
 #include <pthread.h>
 
 TestSuite(sqlite_trouble, .timeout = 60);
@@ -326,4 +327,16 @@ Test(sqlite_trouble, without_memory_nothing_is_half_done, .init = setup,
             check_markers(db.path, status == LEAT_OK ? 3 : 0);
     }
     check_markers(db.path, 3);
+}
+
+Test(sqlite_trouble, without_a_lock_there_is_no_set)
+{
+    const struct leat_fault_libc first = {.calls = LEAT_LIBC_MUTEX, .nth = 1};
+    leat_sqlite_seen *seen;
+
+    cr_assert_eq(leat_fault_libc_begin(&first), LEAT_OK);
+    seen = leat_sqlite_seen_new(0);
+    cr_assert_eq(leat_fault_libc_end(NULL), LEAT_OK);
+    cr_expect_null(seen);
+    leat_sqlite_seen_free(seen);
 }
