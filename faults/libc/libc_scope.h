@@ -5,8 +5,8 @@
 
 #include <leat/fault_libc.h>
 
-/* What a wrapper must do: 0: the real call. Above 0: fail with this errno. Below
- * 0: half of it. */
+/* What a wrapper must do: 0: the real call. Above 0: fail with this errno.
+ * Below 0: half of it. */
 enum { LEAT__HALF = -1 };
 
 /* The calls of the open scope; 0: none is open. */

@@ -19,7 +19,7 @@ struct leat__fault_pipe {
     unsigned char *item, *copy;   /* one item each */
     size_t window, held_count;
     unsigned char *bytes;         /* of the held ones */
-    struct leat__fault_held *held; /* window + 1: one comes, then another goes */
+    struct leat__fault_held *held; /* window + 1: one comes, one goes */
     uint64_t number;
 };
 

@@ -285,7 +285,7 @@ Test(fault_libc, open_makes_files_with_their_mode)
 __attribute__((noinline)) static int the_culprit(void)
 {
     int error = kept(malloc(16));
-    __asm__ volatile("" ::: "memory"); /* no tail call: it must be returned to */
+    __asm__ volatile("" ::: "memory"); /* no tail call: it is returned to */
     return error;
 }
 

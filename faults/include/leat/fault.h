@@ -128,8 +128,8 @@ int leat_fault_hit_(leat_ctx *ctx, struct leat_fault *fault, uint64_t key);
  *   LEAT_CANCELED, LEAT_TIMEOUT  ctx ended during HANG or SLOW, which it does
  *                                at once, or had ended before
  *   LEAT_SKIP, LEAT_CLOSED       of DROP and CLOSE_EARLY
- *   LEAT_INVALID                 fields that make no sense, HANG or SLOW without
- *                                ctx (the other kinds need none), or a kind that
+ *   LEAT_INVALID                 fields that make no sense; HANG or SLOW with
+ *                                ctx NULL (the others need none); a kind that
  *                                needs a value or an end to work on
  * An ended ctx is not looked at unless HANG or SLOW is due: it is a fault, not
  * a check. Dormant it costs one relaxed load. */
@@ -150,8 +150,8 @@ static inline int leat_fault_hit(leat_ctx *ctx, struct leat_fault *fault,
  * goes on counting. */
 void leat_fault_switch(struct leat_fault *fault, bool on);
 
-/* How often it was asked while on, and how often it has misbehaved. A hit counts
- * from its beginning: a hang can be waited for. From any thread. */
+/* How often it was asked while on, and how often it has misbehaved. A hit
+ * counts from its beginning: a hang can be waited for. From any thread. */
 uint64_t leat_fault_calls(const struct leat_fault *fault);
 uint64_t leat_fault_hits(const struct leat_fault *fault);
 
@@ -199,7 +199,7 @@ leat_chan *leat_fault_chan(leat_group *group, leat_chan *in,
  *
  *   hang@6                       key 6 alone
  *   error:every=7,code=EIO       each seventh
- *   error@100..200:code=AGAIN    an outage, from 100 to 199; also 100.. and ..200
+ *   error@100..200:code=AGAIN    an outage, 100 to 199; also 100.. and ..200
  *   error:chance=0.1,seed=42     one in ten
  *   flaky:attempts=2             the same as error:code=AGAIN,attempts=2
  *   slow:20ms+-5ms               also ns us s, and 1.5s
@@ -218,13 +218,13 @@ struct leat_fault_mistake {
 };
 
 /* Fills in the first faults and sets *count, which is the room before, to how
- * many. LEAT_OK. LEAT_INVALID: nothing was written but the mistake, which may be
- * NULL. */
+ * many. LEAT_OK. LEAT_INVALID: nothing was written but the mistake, which may
+ * be NULL. */
 int leat_fault_parse(const char *text, struct leat_fault *faults, size_t *count,
                      struct leat_fault_mistake *mistake);
 
-/* The text that leat_fault_parse() makes the same faults of (corrupt, victim and
- * counts aside). As snprintf: at most size bytes with the final 0, and returns
+/* The text that leat_fault_parse() makes the same faults of (corrupt, victim
+ * and counts aside). As snprintf: at most size bytes with the final 0, and returns
  * the length of the whole. -1: one of them makes no sense, or count is 0. */
 int leat_fault_format(const struct leat_fault *faults, size_t count, char *text,
                       size_t size);
