@@ -224,8 +224,9 @@ int leat_fault_parse(const char *text, struct leat_fault *faults, size_t *count,
                      struct leat_fault_mistake *mistake);
 
 /* The text that leat_fault_parse() makes the same faults of (corrupt, victim
- * and counts aside). As snprintf: at most size bytes with the final 0, and returns
- * the length of the whole. -1: one of them makes no sense, or count is 0. */
+ * and counts aside). As snprintf: at most size bytes with the final 0, and
+ * returns the length of the whole. -1: one of them makes no sense, or count is
+ * 0. */
 int leat_fault_format(const struct leat_fault *faults, size_t count, char *text,
                       size_t size);
 
