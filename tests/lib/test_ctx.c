@@ -448,7 +448,7 @@ static void *grow_until_canceled(void *arg)
     struct storm *storm = arg;
     do {
         leat_ctx *child = leat_ctx_new(storm->ctx, 0);
-        leat_ctx *below = leat_ctx_new(child, LEAT_S);
+        leat_ctx *below = leat_ctx_new(child, PATIENCE);
         leat_ctx_free(child);
         storm->seen = leat_sleep(below, 1000);
         if (storm->seen == LEAT_CANCELED)

@@ -426,6 +426,8 @@ static void even_at_rendezvous(const int *ready)
 Test(peers, ready_cases_are_chosen_evenly, .init = setup, .fini = teardown)
 {
     for (int i = 0; i < 4; i++) {
+        leat_ctx_free(ctx); /* each has all of the time */
+        ctx = leat_ctx_root(PATIENCE);
         even_over_rings(ready_sets[i]);
         even_over_closed_ones(ready_sets[i]);
         even_at_rendezvous(ready_sets[i]);

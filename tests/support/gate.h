@@ -17,12 +17,12 @@
 #include <valgrind/helgrind.h>
 #endif
 
-/* Between two looks at what somebody else will do. Where everything is slow, or
- * one thread runs at a time, the other gets the processor. Only how soon it is
+/* Between two looks at what somebody else will do. Where one thread runs at a
+ * time (Valgrind) the other gets the processor for longer. Only how soon it is
  * seen depends on the time, never what is seen. */
 static inline void look_again(void)
 {
-#ifdef LEAT_SLOW
+#ifdef LEAT_WATCH
     nanosleep(&(struct timespec){0, 200000}, NULL);
 #else
     sched_yield();

@@ -52,7 +52,7 @@ static int run(const char *text)
     }
     scope = leat_scope_begin(text, NULL);
     dog = leat_watchdog_begin(&options);
-    ctx = leat_ctx_root(200 * LEAT_MS);
+    ctx = leat_ctx_root(LEAT_S);
     thumbs = thumbs_run(PICTURES, THREADS, make, NULL);
     leat_ctx_free(ctx);
     barked = leat_watchdog_end(dog);
