@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     static const char *const stages[] = {"read", "work", "save", NULL};
     struct leat_audit audit = {.name = "mill", .stages = stages,
                                .start = start, .feed = feed, .stop = stop,
-                               .items = items, .deadline = LEAT_S / 2,
+                               .items = items, .deadline = LEAT_S,
                                .grace = 2 * LEAT_S, .at_once = 12, .seed = 1};
 
     /* Not asked for: a step that is stuck whatever its context says. The mill
