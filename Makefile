@@ -72,12 +72,11 @@ INCLUDES = -Ilib/include $(ADAPTERS:%=-Ilib/adapters/%/include) -Ifaults/include
 lib_src = $(wildcard lib/src/*.c)
 $(foreach a,$(ADAPTERS),$(eval SRC.$(a) = $(wildcard lib/adapters/$(a)/*.c)))
 SRC.faults = $(wildcard faults/src/*.c faults/harness/*.c)
+# What the linker's --wrap (WRAP) leads to.
 libc_faults_src = $(wildcard faults/libc/*.c)
 test_src = $(wildcard tests/lib/*.c tests/lib/private/*.c tests/adapters/*.c \
   tests/model/*.c tests/principles/*.c tests/stress/*.c tests/torture/*.c \
   tests/faults/*.c tests/harness/*.c)
-# What the linker's --wrap leads to: faults of libc.
-wrapped = $(if $(wildcard tests/support/torture.c),tests/support/torture.c,$(libc_faults_src))
 tour_src = $(wildcard lessons/00_tour/*.c)
 examples = $(patsubst lib/examples/%.out,%,$(wildcard lib/examples/*.out))
 all_libs = $(foreach a,$(LIBRARIES),$(LIBS.$(a)))
@@ -130,7 +129,7 @@ $(BUILD)/$(1)/libleat-faults-libc.a: $(libc_faults_src:%.c=$(BUILD)/$(1)/%.o)
 $(BUILD)/$(1)/adapters: $(ADAPTERS:%=$(BUILD)/$(1)/libleat-%.a)
 	@touch $$@
 
-$(BUILD)/$(1)/all-tests: $(test_src:%.c=$(BUILD)/$(1)/%.o) $(wrapped:%.c=$(BUILD)/$(1)/%.o) \
+$(BUILD)/$(1)/all-tests: $(test_src:%.c=$(BUILD)/$(1)/%.o) $(libc_faults_src:%.c=$(BUILD)/$(1)/%.o) \
   $(if $(filter $(1),$(CRITERION)),,$(BUILD)/$(1)/tests/support/plain/plain.o) \
   $(LIBRARIES:%=$(BUILD)/$(1)/libleat-%.a) $(BUILD)/$(1)/libleat.a
 	$$(call quiet,link)$$(CC) $$(FLAGS.$(1)) $$(CFLAGS) -pthread $$(LDFLAGS) $$(WRAP) $$^ $(all_libs) \
