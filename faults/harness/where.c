@@ -138,7 +138,9 @@ void leat_where(const void *address, char *bytes, size_t size)
     line = strchr(answer, '\n');
     if (line)
         *line++ = '\0';
-    if (line && (end = strpbrk(line, " \n"))) /* "(discriminator 2)" */
+    if (line && (end = strchr(line, '\n')))
+        *end = '\0';
+    if (line && (end = strstr(line, " (discriminator")))
         *end = '\0';
     if (line && *answer != '?' && *line != '?')
         leat__say(&text, "%s (%s)", answer, base_name(line));
