@@ -10,6 +10,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__GNUC__)
+extern void __gcov_dump(void) __attribute__((weak));
+#endif
+
+/* The end of such a process: what it has run counts as covered. */
+static inline void leave(int status)
+{
+#if defined(__GNUC__)
+    if (__gcov_dump)
+        __gcov_dump();
+#endif
+    _exit(status);
+}
+
 /* A wait status. text: of its standard error, as much as fits. */
 static inline int how_it_ends(void (*fn)(void), char *text, size_t size)
 {
@@ -25,7 +39,7 @@ static inline int how_it_ends(void (*fn)(void), char *text, size_t size)
         close(ends[0]);
         close(ends[1]);
         fn();
-        _exit(0);
+        leave(0);
     }
     close(ends[1]);
     while (length + 1 < size &&

@@ -235,7 +235,7 @@ static void be_program(void)
     dup2(STDERR_FILENO, STDOUT_FILENO);
     exit_status = leat_audit_main(&a, argc, arguments);
     fflush(stdout);
-    _exit(exit_status);
+    leave(exit_status);
 }
 
 static int run_program(enum bug bug_, const char *one, const char *two,

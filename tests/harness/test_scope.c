@@ -4,12 +4,14 @@
 #include "support/gate.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <leat/fault_libc.h>
 #include <leat/group.h>
 #include <leat/scope.h>
 #include <leat/status.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 TestSuite(scope, .timeout = 30);
@@ -228,4 +230,37 @@ Test(scope, without_a_report_what_is_left_goes_to_standard_error)
     cr_assert_eq(left, 1);
     cr_assert(strstr(line, "loud: left a descriptor open"), "%s", line);
     close(ends[0]), close(error), close(fd);
+}
+
+Test(scope, no_memory_is_no_scope)
+{
+    leat_fault_libc_begin(&(struct leat_fault_libc){.calls = LEAT_LIBC_CALLOC,
+                                                    .nth = 1});
+    leat_scope *scope = leat_scope_begin("none", NULL);
+    leat_fault_libc_end(NULL);
+    cr_assert_null(scope);
+}
+
+/* For lack of descriptors, then of memory. */
+Test(scope, what_cannot_be_listed_is_unknown_and_said_to_be)
+{
+    struct rlimit before, none;
+    leat_scope *scope = leat_scope_begin("blind", &hasty);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int left = leat_scope_end(scope, &report);
+    setrlimit(RLIMIT_NOFILE, &before);
+    cr_assert_eq(left, 0, "%s", report.text);
+    cr_assert_eq(report.threads, LEAT_SCOPE_UNKNOWN);
+    cr_assert_eq(report.descriptors, LEAT_SCOPE_UNKNOWN);
+    SAYS("blind: threads: unknown");
+    SAYS("blind: descriptors: unknown");
+
+    leat_fault_libc_begin(&(struct leat_fault_libc){.calls = LEAT_LIBC_REALLOC,
+                                                    .nth = 1});
+    scope = leat_scope_begin("poor", &hasty);
+    leat_fault_libc_end(NULL);
+    cr_assert_eq(leat_scope_end(scope, &report), 0, "%s", report.text);
+    SAYS("poor: threads: unknown");
 }

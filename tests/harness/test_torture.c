@@ -2,6 +2,7 @@
  * each planted bug is found at its point.
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
+#include "harness/ends.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -226,4 +227,63 @@ Test(harness_torture, threads_of_a_group_that_cannot_start_leave_nothing)
         .calls = LEAT_LIBC_MEMORY | LEAT_LIBC_THREAD, .limit = 20 * LEAT_S},
         &report), LEAT_OK, "\n%s", report.text);
     SAYS("pthread_create 2");
+}
+
+/* --- what it says of itself --- */
+
+Test(harness_torture, more_points_than_were_asked_for_are_no_success)
+{
+    bug = NOTHING;
+    cr_assert_eq(leat_torture(&(struct leat_torture){
+        .fn = scenario, .most = 1, .calls = LEAT_LIBC_MEMORY}, &report),
+        LEAT_PARTIAL);
+    SAYS("torture: 2 points: ");
+    SAYS("more than 1 points: the rest was not tried");
+}
+
+static int leaves(void *arg)
+{
+    char *block = malloc(8);
+    if (!block)
+        _exit(3);
+    free(block);
+    return 0;
+}
+
+Test(harness_torture, a_process_that_leaves_is_a_crash_with_its_status)
+{
+    cr_assert_eq(leat_torture(&(struct leat_torture){
+        .fn = leaves, .calls = LEAT_LIBC_MALLOC}, &report), LEAT_PARTIAL);
+    cr_assert_eq(report.crashes, 1, "\n%s", report.text);
+    SAYS("crash: exit status ");
+}
+
+static void prints_to_both(void)
+{
+    struct leat_torture thing = {.fn = scenario, .calls = LEAT_LIBC_MALLOC,
+                                 .name = "loud", .out = stderr};
+    bug = SAYS_SUCCESS;
+    if (leat_torture(&thing, &report) != LEAT_PARTIAL)
+        leave(1);
+    thing.name = "by itself";
+    thing.out = NULL;
+    leave(leat_torture(&thing, NULL) == LEAT_PARTIAL ? 7 : 2);
+}
+
+Test(harness_torture, the_text_goes_where_it_is_asked_for_or_to_standard_error)
+{
+    static char text[LEAT_TORTURE_TEXT];
+    int status = how_it_ends(prints_to_both, text, sizeof text);
+    cr_assert(ended_with(status, 7), "%s", text);
+    cr_assert(strstr(text, "loud: 1 points"), "%s", text);
+    cr_assert(strstr(text, "by itself: 1 points"), "%s", text);
+}
+
+Test(harness_torture, its_own_lack_of_memory_is_no_verdict)
+{
+    leat_fault_libc_begin(&(struct leat_fault_libc){.calls = LEAT_LIBC_CALLOC,
+                                                    .nth = 1});
+    int status = leat_torture(&(struct leat_torture){.fn = scenario}, &report);
+    leat_fault_libc_end(NULL);
+    cr_assert_eq(status, LEAT_NOMEM);
 }
