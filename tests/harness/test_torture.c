@@ -44,7 +44,7 @@ static bool write_all(int fd, const char *bytes, size_t size)
 /* UBSan would end the process before it dies, and nobody could say where. */
 __attribute__((no_sanitize("undefined"))) static char *make_name(void)
 {
-    char *name = malloc(16);
+    char *name = malloc(500);
     if (!name && bug != NO_CHECK)
         return NULL;
     name[0] = 'a';
@@ -127,10 +127,12 @@ Test(harness_torture, a_missing_clean_up_is_a_leak_where_memory_can_be_measured)
 }
 
 #if !defined(LEAT_SLOW)
-Test(harness_torture, a_leak_of_one_small_block_is_measured)
+/* To within some tens of bytes, by which the heap may change its shape. */
+Test(harness_torture, a_leak_of_half_a_kilobyte_is_measured)
 {
     cr_assert_eq(torture(NO_CLEAN_UP), LEAT_PARTIAL);
-    SAYS("leak: left 32 bytes of memory allocated");
+    SAYS("leak: left ");
+    SAYS(" bytes of memory allocated");
 }
 #endif
 
