@@ -97,7 +97,7 @@ static bool has_ended(leat_ctx *ctx)
     return strstr(text, "breaks has ended");
 }
 
-Test(watchdog_text, a_rendezvous_a_sleep_and_an_error_have_their_own_words)
+Test(watchdog_text, a_rendezvous_and_a_sleep_have_their_own_words)
 {
     leat_ctx *ctx = leat_ctx_root(PATIENCE);
     leat_group *group = leat_group_new(ctx);
