@@ -188,9 +188,9 @@ int leat_torture(const struct leat_torture *asked,
         torture.calls = asked->calls ? asked->calls
                                      : LEAT_LIBC_ALL & ~LEAT_LIBC_CLOSE;
         torture_all(&torture);
-        status = is_bad(torture.report)        ? LEAT_PARTIAL
-                 : torture.report->points == 0 ? LEAT_INVALID
-                                               : LEAT_OK;
+        status = is_bad(torture.report)      ? LEAT_PARTIAL
+                 : torture.report->runs == 0 ? LEAT_INVALID
+                                             : LEAT_OK;
         if (asked->out)
             fputs(torture.report->text, asked->out);
         else if (!report && status == LEAT_PARTIAL)

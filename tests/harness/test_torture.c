@@ -289,3 +289,14 @@ Test(harness_torture, its_own_lack_of_memory_is_no_verdict)
     leat_fault_libc_end(NULL);
     cr_assert_eq(status, LEAT_NOMEM);
 }
+
+Test(harness_torture, a_point_that_does_not_exist_is_not_a_pass)
+{
+    bug = NOTHING;
+    cr_assert_eq(leat_torture(&(struct leat_torture){.name = "thing",
+                                                     .fn = scenario, .nth = 99,
+                                                     .limit = 20 * LEAT_S},
+                              &report),
+                 LEAT_INVALID, "\n%s", report.text);
+    cr_assert_eq(report.runs, 0);
+}

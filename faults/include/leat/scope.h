@@ -24,6 +24,7 @@
 #define LEAT_SCOPE_H
 
 #include <leat/abi.h>
+#include <leat/status.h>
 #include <leat/time.h>
 #include <stddef.h>
 

@@ -32,6 +32,7 @@
 #define LEAT_TORTURE_H
 
 #include <leat/abi.h>
+#include <leat/status.h>
 #include <leat/time.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,7 +68,8 @@ struct leat_torture_report {
 /* Runs it. LEAT_OK: no verdict. LEAT_PARTIAL: there are some, or the clean run
  * fails; without a report the text goes to standard error then. LEAT_INVALID:
  * fn NULL, or the program is not linked with leat/fault_libc.h's wrappers, or
- * there is no point at all. LEAT_NOMEM. Call it before you start any threads. */
+ * nothing was tried: there is no point at all, or not the one asked for.
+ * LEAT_NOMEM. Call it before you start any threads. */
 int leat_torture(const struct leat_torture *torture,
                  struct leat_torture_report *report);
 
