@@ -219,8 +219,9 @@ memcheck: $(BUILD)/valgrind/all-tests $(watched) ## ... under Valgrind's memchec
 	@ulimit -S -s 512 && $(call plain,valgrind,$(memcheck))
 helgrind: $(BUILD)/valgrind/all-tests $(watched) ## ... under Helgrind
 	@$(call plain,valgrind,$(valgrind) --tool=helgrind --history-level=$(HISTORY))
+# DRD is the slower the more threads there have ever been in a process.
 drd: $(BUILD)/valgrind/all-tests $(watched) ## ... under DRD
-	@$(call plain,valgrind,$(valgrind) --tool=drd)
+	@ulimit -S -s 512 && export ROUNDS=$${ROUNDS:-4} && $(call plain,valgrind,$(valgrind) --tool=drd)
 nospin: $(BUILD)/nospin/all-tests $(watched) ## ... with every wait parking
 	@$(call plain,nospin)
 
