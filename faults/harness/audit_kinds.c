@@ -1,6 +1,7 @@
 /* audit_kinds.c - the faults of an audit, and when they are due.
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
+#include "../src/fault_mix.h"
 #include "audit.h"
 #include <stdio.h>
 
@@ -33,22 +34,14 @@ bool leat__kind_is_timed(enum leat__kind kind)
            kind == LEAT__CANCEL;
 }
 
-/* splitmix64 */
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 /* An item in the first half, so that there are some after it. Not of the
  * workers: the same fault at 1 and at 5. */
 static uint64_t victim(const struct leat__plan *plan,
                        const struct leat__cell *cell, uint64_t items)
 {
-    uint64_t die = mix(mix(plan->seed) ^ mix(cell->stage * LEAT__KINDS +
-                                             (uint64_t)cell->kind));
+    uint64_t die = leat__fault_mix(
+        leat__fault_mix(plan->seed) ^
+        leat__fault_mix(cell->stage * LEAT__KINDS + (uint64_t)cell->kind));
 
     return die % (items / 2 + 1);
 }

@@ -12,20 +12,15 @@
  * and changed by compare-and-swap. (A hash table that grows would never
  * displace a key, but a fault is a value: nobody would free it.)
  * SPDX-License-Identifier: MIT */
+#include "fault_mix.h"
 #include "fault_parts.h"
-
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
 
 uint64_t leat__fault_die(const struct leat_fault *fault, uint64_t key,
                          enum leat__fault_purpose purpose)
 {
-    return mix(mix(mix(fault->seed) ^ key) + (uint64_t)purpose);
+    return leat__fault_mix(
+        leat__fault_mix(leat__fault_mix(fault->seed) ^ key) +
+        (uint64_t)purpose);
 }
 
 /* From 0 to below 1. */

@@ -6,18 +6,10 @@
  * budget is a token bucket as in the AWS SDKs and Finagle: while a stage works
  * it refills, and in an outage it is soon empty.
  * SPDX-License-Identifier: MIT */
+#include "mix.h"
 #include "parts.h"
 
 enum { BUCKET = 100 };
-
-/* splitmix64 (S. Vigna) */
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
 
 int64_t leat__backoff(const struct leat__worker *worker, uint64_t seq,
                       unsigned tries)
@@ -32,7 +24,8 @@ int64_t leat__backoff(const struct leat__worker *worker, uint64_t seq,
         wait = most;
     if (wait < 2)
         return wait;
-    die = mix(worker->run->pub.seed ^ mix(seq ^ mix(tries)));
+    die = leat__mix(worker->run->pub.seed ^
+                    leat__mix(seq ^ leat__mix(tries)));
     return wait / 2 + (int64_t)(die % (uint64_t)(wait - wait / 2 + 1));
 }
 

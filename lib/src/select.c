@@ -13,6 +13,7 @@
  * same case would win for ever.)
  * SPDX-License-Identifier: MIT */
 #include <leat/select.h>
+#include "mix.h"
 #include "trace.h"
 #include "wait.h"
 
@@ -50,16 +51,6 @@ static int check(leat_ctx *ctx, const struct leat_case *cases, size_t count,
     return some ? LEAT_OK : LEAT_INVALID;
 }
 
-/* splitmix64: its step and what it makes of it. */
-#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 /* Two threads may get the same number now and then: that does no harm, and an
  * addition that forbids it would cost more than the rest of a select. */
 static uint64_t roll(leat_chan *ch)
@@ -67,7 +58,7 @@ static uint64_t roll(leat_chan *ch)
     unsigned n = leat__peek(ch->out.rolls) + 1;
 
     leat__put(ch->out.rolls, n);
-    return mix(n * GOLDEN);
+    return leat__mix(n);
 }
 
 /* One of those that look ready, each with the same chance. False: none. */

@@ -69,6 +69,7 @@ if [ -z "$calls" ]; then ok; else bad "libleat calls $calls"; fi
 
 # --- layers: rank of each private header; a file includes none above itself
 rank='mem 1
+mix 1
 thread 1
 watch 1
 hand 2
